@@ -1,0 +1,142 @@
+"""One cell: the images that are scored are the ones that are timed, with bare forwards of the network in between."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data import to_uint8
+from bench.network import Backbone
+from bench.noise import ImageNoise
+from bench.plan import Job
+from bench.timing import PeakMemory, gflops, median_and_iqr, timed
+from methods import sample
+
+FORWARDS = 4  # bare forwards before the first batch and after every one
+ROUNDS = 5  # timed batches where no images are asked for
+PICTURED = 16  # images of each cell that are kept
+
+
+class NotFinite(ArithmeticError):
+    """A sampler produced NaN or infinite pixels."""
+
+
+@dataclass
+class Cell:
+    """What was measured of one cell.
+
+    images: uint8 (N, C, H, W) of each seed block.
+    latencies, forwards: seconds of one batch and of one bare network forward, in the order they were taken.
+    evaluations: network evaluations per image, of each batch.
+    """
+
+    batch_size: int
+    images: dict[int, Tensor] = field(default_factory=dict)
+    latencies: list[float] = field(default_factory=list)
+    forwards: list[float] = field(default_factory=list)
+    evaluations: list[float] = field(default_factory=list)
+    peak_memory_mb: float | None = None
+    gflops_per_image: float | None = None
+
+    @property
+    def nfe(self) -> float:
+        """Network evaluations per image; only an adaptive method's batches can differ."""
+        return float(np.mean(self.evaluations))
+
+    def speed(self) -> dict[str, float | None]:
+        """The columns on speed."""
+        latency, iqr = median_and_iqr(self.latencies)
+        forward, _ = median_and_iqr(self.forwards)
+        return {
+            "latency_s": latency,
+            "latency_iqr_s": iqr,
+            "images_per_s": self.batch_size / latency,
+            "forward_s": forward,
+            "overhead_ratio": latency / (self.nfe * forward),
+            "peak_memory_mb": self.peak_memory_mb,
+            "gflops_per_image": self.gflops_per_image,
+        }
+
+
+class Gauge:
+    """How far a cell is: image evaluations so far, read while it runs at no cost to what is timed."""
+
+    def __init__(self) -> None:
+        self.finished, self.network = 0, None
+
+    @property
+    def evaluations(self) -> int:
+        """Single-image evaluations of the network up to now."""
+        return self.finished + (self.network.evaluations if self.network else 0)
+
+
+@torch.inference_mode()
+def measure(
+    job: Job, backbone: Backbone, samples: int, seeds: tuple[int, ...], batch_size: int, timing: bool, gauge: Gauge
+) -> Cell:
+    """Generate `samples` images for each seed block, in full batches so that all are alike, and time them.
+
+    Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
+    """
+    cell = Cell(min(batch_size, samples))
+    if timing:
+        cell.gflops_per_image = _forward_gflops(backbone)
+        _warm_up(job, backbone, cell.batch_size)
+        cell.forwards += _bare_forwards(backbone, cell.batch_size)
+    with PeakMemory(backbone.device) as memory:
+        for block in seeds:
+            starts = range(0, samples, cell.batch_size)
+            batches = [_batch(job, backbone, block, start, cell, timing, gauge) for start in starts]
+            cell.images[block] = torch.cat(batches)[:samples]
+    if timing:
+        cell.peak_memory_mb = memory.megabytes
+        cell.gflops_per_image *= cell.nfe
+    return cell
+
+
+def generate(job: Job, backbone: Backbone, block: int, indices: range, gauge: Gauge) -> tuple[Tensor, float, float]:
+    """The images (B, C, H, W) of these indices in [-1, 1] or beyond, the seconds and the evaluations per image."""
+    noise = ImageNoise(block, indices)
+    x = noise(torch.empty(len(indices), *backbone.image_shape, device=backbone.device))
+    field = backbone.field(backbone.labels(indices))
+    gauge.network = field.net
+    images, seconds = timed(lambda: sample(job.method, field, x, job.steps, noise, job.grid), backbone.device)
+    gauge.finished, gauge.network = gauge.evaluations, None
+    return images, seconds, field.net.evaluations / len(indices)
+
+
+def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, timing: bool, gauge: Gauge) -> Tensor:
+    images, seconds, evaluations = generate(job, backbone, block, range(start, start + cell.batch_size), gauge)
+    broken = (~images.isfinite()).flatten(1).any(1).sum().item()
+    if broken:
+        raise NotFinite(f"{broken} of {len(images)} images are not finite")
+    cell.evaluations.append(evaluations)
+    if timing:
+        cell.latencies.append(seconds)
+        cell.forwards += _bare_forwards(backbone, cell.batch_size)
+    return to_uint8(images).cpu()
+
+
+def _forward_inputs(backbone: Backbone, batch_size: int) -> tuple:
+    x = torch.zeros(batch_size, *backbone.image_shape, device=backbone.device, dtype=backbone.dtype)
+    return x, torch.full((batch_size,), 0.5, device=backbone.device), backbone.labels(range(batch_size))
+
+
+def _bare_forwards(backbone: Backbone, batch_size: int) -> list[float]:
+    inputs = _forward_inputs(backbone, batch_size)
+    return [timed(lambda: backbone.net(*inputs), backbone.device)[1] for _ in range(FORWARDS)]
+
+
+def _forward_gflops(backbone: Backbone) -> float:
+    inputs = _forward_inputs(backbone, 1)
+    return gflops(lambda: backbone.unet(*inputs))
+
+
+def _warm_up(job: Job, backbone: Backbone, batch_size: int) -> None:
+    """Compile, choose kernels and import lazily outside the measurement: two forwards and the shortest sampling run."""
+    inputs = _forward_inputs(backbone, batch_size)
+    for _ in range(2):
+        backbone.net(*inputs)
+    shortest = Job(job.method, job.recipe, job.grid, job.steps and 1)
+    generate(shortest, backbone, 0, range(batch_size), Gauge())

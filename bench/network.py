@@ -1,0 +1,112 @@
+"""The network under test: where its weights come from, in what precision it runs, how often it was called."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench.data import Dataset
+from bench.errors import InputError
+from methods import Field, Recipe, get_recipe
+from models import PRESETS, CheckpointError, UNet, load, shipped
+
+
+class Network:
+    """What a Field calls: a U-Net in its own precision, whose evaluations are counted, not declared."""
+
+    def __init__(self, net: nn.Module, dtype: torch.dtype):
+        self.net, self.dtype = net, dtype
+        self.evaluations = 0  # of single images
+
+    def __call__(self, x: Tensor, t: Tensor, *rest: Tensor | None) -> Tensor:
+        self.evaluations += len(x)
+        return self.net(x.to(self.dtype), t, *rest).to(x.dtype)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A trained (or, for timing, random) U-Net ready to run, with the recipe that says how to read it.
+
+    digest: of the checkpoint file, or "random".
+    """
+
+    unet: UNet
+    net: nn.Module  # the U-Net, compiled or not
+    recipe: Recipe
+    digest: str
+    dtype: torch.dtype
+    device: torch.device
+
+    @cached_property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        config = self.unet.config
+        return config.image_channels, config.resolution, config.resolution
+
+    def field(self, label: Tensor | None) -> Field:
+        """A Field with a fresh counter, for images with these labels (B,)."""
+        return Field(Network(self.net, self.dtype), self.recipe.path, self.recipe.target, label)
+
+    def labels(self, indices: range) -> Tensor | None:
+        """The label of each image: its index modulo the number of classes, so that every class is equally frequent."""
+        classes = self.unet.config.classes
+        return torch.tensor(indices, device=self.device) % classes if classes else None
+
+
+def find_checkpoint(folder: Path, dataset: str, recipe: str) -> Path:
+    """The checkpoint of a recipe: the user's own in `folder` before the shipped one. Raises InputError if none is."""
+    for path in (checkpoint_path(folder, dataset, recipe), shipped(dataset, recipe)):
+        if path.exists():
+            return path
+    raise InputError(
+        f"There is no checkpoint of {recipe} for {dataset} in {str(folder)!r}: "
+        f"train it with `bench train {recipe} --dataset {dataset}`."
+    )
+
+
+def checkpoint_path(folder: Path, dataset: str, recipe: str) -> Path:
+    """Where `bench train` writes and `bench run` looks."""
+    return folder / dataset / f"{recipe}.safetensors"
+
+
+def load_backbone(
+    recipe: str, dataset: Dataset, folder: Path, device: torch.device, dtype: torch.dtype, compiled: bool
+) -> Backbone:
+    """The trained network of a recipe. Raises InputError or CheckpointError if there is none that fits."""
+    checkpoint = load(find_checkpoint(folder, dataset.name, recipe))
+    unet = checkpoint.unet()
+    trained = (checkpoint.metadata.get("recipe"), unet.config.resolution, unet.config.image_channels)
+    if trained != (recipe, dataset.resolution, dataset.channels):
+        raise CheckpointError(
+            f"{checkpoint.path} was trained for {trained[0]} on {trained[2]}x{trained[1]}x{trained[1]} images, not for "
+            f"{recipe} on {dataset.name}: restore the right file or retrain it."
+        )
+    return _ready(unet, recipe, checkpoint.digest, device, dtype, compiled)
+
+
+def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:
+    """A randomly initialised network of a preset's size: speed needs no weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        unet = UNet(PRESETS[preset])
+    return _ready(unet, recipe, "random", device, dtype, compiled)
+
+
+def _ready(unet: UNet, recipe: str, digest: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:
+    unet = unet.eval().requires_grad_(False).to(device, dtype, memory_format=torch.channels_last)
+    net = torch.compile(unet) if compiled else unet
+    return Backbone(unet, net, get_recipe(recipe), digest, dtype, device)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is the first GPU if there is one, else the CPU. Raises InputError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"The device {name!r} is not available here: use --device cpu, or auto.") from error
+    return device

@@ -1,0 +1,194 @@
+"""What is asked for, and the cells it expands to: pure functions of the options."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+
+from bench.data import DATASETS
+from bench.errors import InputError
+from bench.noise import BLOCKS, IMAGES_PER_BLOCK
+from methods import GRIDS, METHODS, Field, Method, Recipe, get_recipe, nearest, sample, split_specs
+from models import PRESETS
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DEFAULT_STEPS = (10, 50)
+DEFAULT_SAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The options of `bench run`. Those that default to None have no effect in some runs, where giving them is an error.
+
+    Lists may be given as sequences or as on the command line: methods="ddim[eta=0.5],flow", steps="10,50", seeds="0-4".
+    """
+
+    methods: Sequence[str] | str = ("ddpm", "ddim", "pf_ode", "flow")
+    steps: Sequence[int] | str | None = None
+    nfe: Sequence[int] | str | None = None
+    dataset: str | None = None
+    recipe: str | None = None
+    grid: str | None = None
+    samples: int | None = None
+    seeds: Sequence[int] | str | None = None
+    batch_size: int = 256
+    metrics: Sequence[str] | str | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    compile: bool = False
+    output: str | None = None
+    timing: bool = True
+    quality: bool = True
+    preset: str | None = None
+    weights: str = "checkpoints"
+    data_root: str = "data"
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell of a sweep. `skip` says why it will not be measured; `steps` is None for adaptive methods."""
+
+    method: Method
+    recipe: str
+    grid: str | None
+    steps: int | None
+    skip: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method}" + (f" {self.steps} steps" if self.steps else "")
+
+
+def normalise(sweep: Sweep) -> Sweep:
+    """The same sweep with lists parsed and defaults filled in. Raises InputError or SpecError for what cannot be run."""
+    _reject_idle_options(sweep)
+    sweep = replace(
+        sweep,
+        methods=_unique(_items(sweep.methods, split_specs), "--methods"),
+        steps=_counts(sweep.steps, "--steps"),
+        nfe=_counts(sweep.nfe, "--nfe"),
+        seeds=_seeds("0" if sweep.seeds is None else sweep.seeds),
+        samples=DEFAULT_SAMPLES if sweep.samples is None else sweep.samples,
+        dataset=None if sweep.preset else sweep.dataset or "digits",
+        metrics=None if sweep.metrics is None else _unique(_items(sweep.metrics, split_specs), "--metrics"),
+    )
+    _check_values(sweep)
+    return sweep
+
+
+def expand(sweep: Sweep) -> list[Job]:
+    """The cells of a normalised sweep, method by method. Raises SpecError or InputError for what cannot be run."""
+    methods = [METHODS.get(spec) for spec in sweep.methods]
+    if all(method.adaptive for method in methods) and (sweep.steps or sweep.nfe or sweep.grid):
+        raise InputError("--steps, --nfe and --grid have no effect: every method here is adaptive and chooses its own.")
+    return [job for method in methods for job in _jobs(method, sweep)]
+
+
+def _jobs(method: Method, sweep: Sweep) -> list[Job]:
+    recipe = get_recipe(sweep.recipe or method.recipe)
+    grid = None if method.adaptive else str(GRIDS.get(sweep.grid or method.grid))
+    if sweep.nfe:
+        return [_job_within(budget, method, recipe, grid) for budget in sweep.nfe]
+    counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
+    for steps in filter(None, counts):
+        GRIDS.get(grid)(steps, recipe.path)  # raises now, not in the middle of the sweep, if there is no such grid
+    return [Job(method, str(recipe), grid, steps) for steps in counts]
+
+
+def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None) -> Job:
+    """The job with the most steps that spend at most `budget` evaluations, found by counting them."""
+    if method.adaptive:
+        return Job(method, str(recipe), grid, None, skip="an adaptive method keeps to no budget of evaluations")
+    low, high = 0, budget
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = evaluations(method, recipe, middle, grid) <= budget
+        low, high = (middle, high) if fits else (low, middle - 1)
+    if low == 0:
+        return Job(method, str(recipe), grid, None, skip=f"one step takes more than {budget} evaluations")
+    return Job(method, str(recipe), grid, low)
+
+
+def evaluations(method: Method, recipe: Recipe, steps: int, grid: str | None = None) -> int:
+    """How often a sampling run calls its network, counted on one pixel."""
+    calls = 0
+
+    def net(x, *_):
+        nonlocal calls
+        calls += 1
+        return x
+
+    field = Field(net, recipe.path, recipe.target)
+    sample(method, field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), steps, torch.zeros_like, grid)
+    return calls
+
+
+def _reject_idle_options(sweep: Sweep) -> None:
+    given = {field.name for field in fields(sweep) if getattr(sweep, field.name) not in (None, False)}
+    conflicts = [
+        ("steps", "nfe", "--steps and --nfe are two ways to say the same: give one of them."),
+        ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
+    ]
+    for one, other, message in conflicts:
+        if {one, other} <= given:
+            raise InputError(message)
+    if sweep.preset and sweep.quality:
+        raise InputError("--preset times a random network, whose images mean nothing: add --no-quality.")
+    if not sweep.quality and not sweep.timing:
+        raise InputError("--no-quality and --no-timing together leave nothing to measure: drop one of them.")
+    for name in ("samples", "metrics", "seeds"):
+        if not sweep.quality and name in given:
+            raise InputError(f"--{name} has no effect with --no-quality: leave it out.")
+
+
+def _check_values(sweep: Sweep) -> None:
+    if not 2 <= sweep.samples <= IMAGES_PER_BLOCK:
+        raise InputError(f"--samples must lie between 2 and {IMAGES_PER_BLOCK}, not {sweep.samples}.")
+    if sweep.batch_size < 1:
+        raise InputError(f"--batch-size must be at least 1, not {sweep.batch_size}.")
+    if sweep.dtype not in DTYPES:
+        raise InputError(f"No dtype is named {sweep.dtype!r}. {nearest(sweep.dtype, DTYPES)}")
+    if sweep.preset and sweep.preset not in PRESETS:
+        raise InputError(f"No preset is named {sweep.preset!r}. {nearest(sweep.preset, PRESETS)}")
+    if sweep.dataset:
+        DATASETS.lookup(sweep.dataset)
+
+
+def _items(value: Sequence[str] | str, split: Callable[[str], list[str]]) -> list[str]:
+    return split(value) if isinstance(value, str) else list(value)
+
+
+def _unique(items: Iterable[Any], option: str) -> tuple:
+    unique = tuple(dict.fromkeys(items))
+    if not unique:
+        raise InputError(f"{option} is empty: name at least one.")
+    return unique
+
+
+def _counts(value: Sequence[int] | str | None, option: str) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    counts = [_whole(item, option) for item in (value.split(",") if isinstance(value, str) else value)]
+    if any(count < 1 for count in counts):
+        raise InputError(f"{option} must be 1 or more, not {min(counts)}.")
+    return _unique(counts, option)
+
+
+def _seeds(value: Sequence[int] | str) -> tuple[int, ...]:
+    """`0-4,7` -> (0, 1, 2, 3, 4, 7)."""
+    seeds: list[int] = []
+    for item in value.split(",") if isinstance(value, str) else [str(seed) for seed in value]:
+        first, _, last = item.partition("-")
+        start = _whole(first, "--seeds")
+        seeds += range(start, _whole(last or first, "--seeds") + 1)
+    if any(seed >= BLOCKS for seed in seeds):
+        raise InputError(f"--seeds must be below {BLOCKS}, not {max(seeds)}.")
+    return _unique(seeds, "--seeds")
+
+
+def _whole(text: str | int, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{option} takes whole numbers separated by commas, not {text!r}.") from None

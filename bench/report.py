@@ -1,0 +1,72 @@
+"""From a run directory to what people read: the table, the pictures, report.md."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench import pictures
+from bench.store import read_facts, read_results
+from bench.table import fid_name, table
+
+READING = """\
+- **NFE**: network evaluations per image, counted. **steps**: intervals of the time grid.
+- **{fid}**: Frechet distance between {samples} generated images and the {reference_images} reference images in the \
+features of `{extractor}`; compare it only with figures under the same protocol `{protocol}`. The **floor** is what \
+{floor_images} real images score against the same reference.
+- **novelty**: median feature distance from a generated image to its nearest training image, divided by the same for \
+held-out images. Near 1: as new as unseen data. Near 0: copies of the training images."""
+READING_SPEED = """\
+- **latency**: median wall seconds for one batch of {batch}, with the distance between the quartiles. **overhead**: \
+latency / (NFE x one bare forward of the same network, measured in between); 1.00 is a sampler that costs nothing \
+itself, and the only speed here that may be compared between machines."""
+
+
+def write(run: Path) -> Path:
+    """Write report.md and the pictures of a run directory; returns the path of report.md.
+
+    Raises InputError if the directory does not hold a run.
+    """
+    frame, facts = read_results(run), read_facts(run)
+    drawn = pictures.draw(run, frame, facts)
+    (run / "report.md").write_text(markdown(frame, facts, drawn), encoding="utf-8")
+    return run / "report.md"
+
+
+def markdown(frame: pd.DataFrame, facts: dict, drawn: dict[str, str]) -> str:
+    """report.md: what was run, the table, the pictures (title -> file), how to read them, and how to repeat it."""
+    sweep, environment = facts["sweep"], facts["environment"]
+    what = sweep["dataset"] or f"a random network of the preset {sweep['preset']}"
+    parts = [f"# flowbench: {what}", _summary(frame, facts)]
+    if len(frame):
+        parts.append(table(frame, facts).to_markdown(index=False, disable_numparse=True))
+    parts += [f"## {title}\n\n![{title}]({file})" for title, file in drawn.items()]
+    parts += ["## How to read this", *_reading(frame, facts), "## How to repeat this"]
+    versions = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
+    parts.append(
+        f"    {facts['command']}\n\n{environment['device']}, {environment['threads']} threads, {sweep['dtype']}; "
+        f"Python {environment['python']}, {versions}; commit {facts['commit'] or 'unknown'}; {facts['utc']}."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(frame: pd.DataFrame, facts: dict) -> str:
+    good, bad = (frame["status"] == "ok").sum(), (frame["status"] == "failed").sum()
+    skipped = len(frame) - good - bad
+    text = f"{good} cells measured" + f", {bad} failed" * bool(bad) + f", {skipped} skipped" * bool(skipped) + "."
+    quality = facts.get("quality")
+    if quality and quality["samples"] <= quality["features"]:
+        text += (
+            f" **Too few samples:** {quality['samples']} images do not determine the covariance of "
+            f"{quality['features']} features, so these figures are biased; take more."
+        )
+    return text
+
+
+def _reading(frame: pd.DataFrame, facts: dict) -> list[str]:
+    texts = []
+    if facts.get("quality"):
+        values = facts["quality"] | {"fid": fid_name(facts), "protocol": facts["protocol"]}
+        texts.append(READING.format(**values))
+    if frame["latency_s"].notna().any():
+        texts.append(READING_SPEED.format(batch=frame["batch_size"].iloc[0]))
+    return ["\n".join(texts)]

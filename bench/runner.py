@@ -1,0 +1,218 @@
+"""Run a sweep: every cell becomes a row, whatever happens to the others."""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import pandas as pd
+import torch
+
+from bench import report
+from bench.data import DATASETS
+from bench.errors import InputError
+from bench.measure import PICTURED, ROUNDS, Cell, Gauge, measure
+from bench.network import Backbone, load_backbone, pick_device, random_backbone
+from bench.plan import DTYPES, Job, Sweep, evaluations, expand, normalise
+from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
+from bench.store import Store
+
+
+def run(**options: object) -> pd.DataFrame:
+    """Run a sweep as `bench run` does, and return its results, one row a cell.
+
+    The options are the fields of `bench.plan.Sweep`, named as on the command line: run(methods="ddim,flow",
+    steps=[10, 50]). The run directory is written as well; the frame's `attrs["output"]` names it.
+    Raises InputError, SpecError or CheckpointError for what cannot be run; a cell that fails is a row that says so.
+    """
+    session = Session(Sweep(**options))
+    for _ in session.execute():
+        pass
+    frame = session.store.frame()
+    frame.attrs["output"] = str(session.store.folder)
+    return frame
+
+
+@dataclass(frozen=True)
+class Started:
+    """A cell begins. `gauge` tells its evaluations so far; `expected` how many there will be, None if unknown."""
+
+    job: Job
+    gauge: Gauge
+    expected: int | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell has become a row."""
+
+    row: dict
+
+
+class Session:
+    """A sweep made ready: everything that can be wrong with the input has been found when this has been built."""
+
+    def __init__(self, sweep: Sweep):
+        self.sweep = sweep = normalise(sweep)
+        self.jobs = expand(sweep)
+        self.device = pick_device(sweep.device)
+        self.backbones = {job.recipe: self._backbone(job.recipe) for job in self.jobs}
+        if sweep.quality:
+            from bench.fidelity import Quality  # torch-fidelity takes a second to import
+
+            self.quality = Quality(sweep, self.device)
+        self.store = Store(Path(sweep.output or default_output(sweep)))
+        self.pending = [job for job in self.jobs if not self.store.done(self.cell(job))]
+        self._check_protocol()
+
+    def _backbone(self, recipe: str) -> Backbone:
+        sweep, dtype = self.sweep, DTYPES[self.sweep.dtype]
+        if sweep.preset:
+            return random_backbone(recipe, sweep.preset, self.device, dtype, sweep.compile)
+        dataset = DATASETS.get(sweep.dataset)
+        return load_backbone(recipe, dataset, Path(sweep.weights), self.device, dtype, sweep.compile)
+
+    def _check_protocol(self) -> None:
+        others = {row["protocol"] for row in self.store.rows.values()} - {self.protocol}
+        if others:
+            raise InputError(
+                f"{str(self.store.folder)!r} holds a run under another protocol (data, samples, seeds or features "
+                "differ): choose another --output."
+            )
+
+    @cached_property
+    def protocol(self) -> str:
+        """The hash of all that must match for two quality figures to be comparable."""
+        return fingerprint(self.quality.facts) if self.sweep.quality else "none"
+
+    def cell(self, job: Job) -> str:
+        """The hash of everything that determines a job's row, the code that samples included."""
+        sweep, backbone = self.sweep, self.backbones[job.recipe]
+        conditions = {
+            "job": [str(job.method), job.recipe, job.grid, job.steps, job.skip],
+            "backbone": [sweep.preset, backbone.digest, sweep.dtype, sweep.compile],
+            "measured": [sweep.quality and self.quality.metrics_named, sweep.timing, sweep.batch_size],
+            "machine": [str(self.device), device_name(self.device)],
+            "code": code_digest(type(job.method)),
+            "protocol": self.protocol,
+        }
+        return fingerprint(conditions)
+
+    def execute(self) -> Iterator[Started | Finished]:
+        """Measure the pending cells; write each row as it is done, and the report at the end, also when interrupted."""
+        self.store.describe(self.facts())
+        if self.sweep.quality:
+            self.store.add_raw("reference", {"images": self.quality.images.reference[:PICTURED].numpy()})
+        try:
+            for job in self.pending:
+                gauge = Gauge()
+                yield Started(job, gauge, self._expected(job))
+                row = self._row(job, gauge)
+                self.store.add(row)
+                yield Finished(row)
+        finally:
+            report.write(self.store.folder)
+
+    def _expected(self, job: Job) -> int | None:
+        if job.steps is None:
+            return None
+        samples, seeds = self._amount()
+        batch = min(self.sweep.batch_size, samples)
+        per_image = evaluations(job.method, self.backbones[job.recipe].recipe, job.steps, job.grid)
+        return -(-samples // batch) * batch * len(seeds) * per_image
+
+    def _amount(self) -> tuple[int, tuple[int, ...]]:
+        if self.sweep.quality:
+            return self.sweep.samples, self.sweep.seeds
+        return self.sweep.batch_size * ROUNDS, (0,)
+
+    def _row(self, job: Job, gauge: Gauge) -> dict:
+        """Measure a cell. This is the one place that turns an exception into a row."""
+        row = self._identity(job)
+        if job.skip:
+            return row | {"status": "skipped", "error": job.skip}
+        try:
+            samples, seeds = self._amount()
+            backbone = self.backbones[job.recipe]
+            cell = measure(job, backbone, samples, seeds, self.sweep.batch_size, self.sweep.timing, gauge)
+            scores = self.quality.score(cell) if self.sweep.quality else {}
+        except Exception as error:
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            return row | {"status": "failed", "error": one_line(error)}
+        self.store.add_raw(row["cell"], raw_arrays(cell, scores))
+        row |= {"nfe": cell.nfe} | {name: mean(values) for name, values in scores.items()}
+        return row | interval(scores) | (cell.speed() if self.sweep.timing else {})
+
+    def _identity(self, job: Job) -> dict:
+        """The columns that say what was measured, and on what."""
+        sweep, backbone = self.sweep, self.backbones[job.recipe]
+        quality = sweep.quality
+        return {
+            "method": job.method.name,
+            "options": job.method.options,
+            "recipe": job.recipe,
+            "dataset": sweep.dataset or sweep.preset,
+            "resolution": backbone.unet.config.resolution,
+            "grid": job.grid or "",
+            "steps": job.steps,
+            "seeds": ",".join(map(str, sweep.seeds)) if quality else "",
+            "samples": sweep.samples if quality else None,
+            "device": str(self.device),
+            "dtype": sweep.dtype,
+            "batch_size": min(sweep.batch_size, self._amount()[0]),
+            "compiled": str(sweep.compile).lower(),
+            "status": "ok",
+            "error": "",
+            "cell": self.cell(job),
+            "protocol": self.protocol,
+            "commit": commit(),
+            "utc": utc_now(),
+        }
+
+    def facts(self) -> dict:
+        """What run.json records: the request, the environment, the hashes."""
+        return {
+            "command": " ".join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else "bench.run",
+            "sweep": asdict(self.sweep),
+            "environment": environment(self.device),
+            "checkpoints": {recipe: backbone.digest for recipe, backbone in self.backbones.items()},
+            "protocol": self.protocol,
+            "quality": self.quality.facts if self.sweep.quality else None,
+            "commit": commit(),
+            "utc": utc_now(),
+        }
+
+
+def interval(scores: dict[str, list[float]]) -> dict[str, float]:
+    """The two-sided 95 % t-interval of the FID over the seed blocks; none for a single block."""
+    values = scores.get("fid", [])
+    if len(values) < 2:
+        return {}
+    from scipy.stats import t
+
+    low, high = t.interval(0.95, len(values) - 1, np.mean(values), np.std(values, ddof=1) / len(values) ** 0.5)
+    return {"fid_ci_low": float(low), "fid_ci_high": float(high)}
+
+
+def raw_arrays(cell: Cell, scores: dict[str, list[float]]) -> dict[str, np.ndarray]:
+    """What is kept of a cell beside its row: the first images, the timings in order, and the values per seed block."""
+    first = next(iter(cell.images.values()))[:PICTURED]
+    timings = {"latency_s": np.array(cell.latencies), "forward_s": np.array(cell.forwards)}
+    return {"images": first.numpy()} | timings | {name: np.array(values) for name, values in scores.items()}
+
+
+def one_line(error: Exception) -> str:
+    """An exception as a row's reason: its kind, its message and where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message[:300]} ({Path(place.filename).name}:{place.lineno})"
+
+
+def default_output(sweep: Sweep) -> Path:
+    """The same directory for the same command, so that repeating it resumes."""
+    return Path("results", "runs", f"{sweep.dataset or sweep.preset}-{fingerprint(asdict(sweep))[:8]}")

@@ -1,0 +1,54 @@
+"""What `bench sample` does: images of one method in one picture."""
+
+from math import ceil, sqrt
+from pathlib import Path
+
+import torch
+from matplotlib.image import imsave
+
+from bench.data import DATASETS, to_uint8
+from bench.errors import InputError
+from bench.measure import Gauge, generate
+from bench.network import load_backbone, pick_device
+from bench.pictures import mosaic
+from bench.plan import Job, Sweep, expand, normalise
+
+BATCH = 256
+PIXELS = 48  # that an image is enlarged to, at least
+
+
+def draw_images(
+    method: str, output: Path, count: int, steps: int | None, seed: int, device: str, weights: str, **options: object
+) -> float:
+    """Write `count` images as one PNG; returns the network evaluations per image.
+
+    Raises InputError, SpecError or CheckpointError.
+    """
+    sweep = normalise(Sweep(methods=[method], steps=steps and [steps], device=device, weights=weights, **options))
+    job = expand(sweep)[0]
+    dataset = DATASETS.get(sweep.dataset)
+    backbone = load_backbone(job.recipe, dataset, Path(weights), pick_device(device), torch.float32, False)
+    images, evaluations = _generate(job, backbone, seed, count)
+    _save(images, output)
+    return evaluations
+
+
+def _generate(job: Job, backbone, seed: int, count: int):
+    batches, evaluations = [], 0.0
+    with torch.inference_mode():
+        for start in range(0, count, BATCH):
+            indices = range(start, min(start + BATCH, count))
+            images, _, each = generate(job, backbone, seed, indices, Gauge())
+            batches.append(to_uint8(images).cpu())
+            evaluations += each * len(indices) / count
+    return torch.cat(batches), evaluations
+
+
+def _save(images: torch.Tensor, output: Path) -> None:
+    picture = mosaic(images.numpy(), columns=ceil(sqrt(len(images))))
+    scale = ceil(PIXELS / images.shape[-1])
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        imsave(output, picture.repeat(scale, axis=0).repeat(scale, axis=1))
+    except (OSError, ValueError) as error:
+        raise InputError(f"Cannot write the picture {str(output)!r}: {error}.") from error

@@ -1,0 +1,169 @@
+"""The run directory: results.csv, one row a cell, kept whole after every cell, and what the rows were made from."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import InputError
+
+COLUMNS = [
+    "method",
+    "options",
+    "recipe",
+    "dataset",
+    "resolution",
+    "grid",
+    "steps",
+    "nfe",
+    "guidance",
+    "seeds",
+    "samples",
+    "fid",
+    "fid_ci_low",
+    "fid_ci_high",
+    "fid_floor",
+    "kid",
+    "kid_se",
+    "precision",
+    "recall",
+    "latency_s",
+    "latency_iqr_s",
+    "images_per_s",
+    "forward_s",
+    "overhead_ratio",
+    "peak_memory_mb",
+    "gflops_per_image",
+    "device",
+    "dtype",
+    "batch_size",
+    "compiled",
+    "status",
+    "error",
+    "cell",
+    "protocol",
+    "commit",
+    "utc",
+    "novelty",
+]
+TEXT = [
+    "method",
+    "options",
+    "recipe",
+    "dataset",
+    "grid",
+    "seeds",
+    "device",
+    "dtype",
+    "compiled",
+    "status",
+    "error",
+    "cell",
+    "protocol",
+    "commit",
+    "utc",
+]
+WHOLE = ["resolution", "steps", "samples", "batch_size"]
+
+
+class Store:
+    """The rows of a run, in a directory that survives a kill at any moment."""
+
+    def __init__(self, folder: Path):
+        """Open or create the directory. Raises InputError if it cannot be written or holds something else."""
+        self.folder = folder
+        try:
+            (folder / "raw").mkdir(parents=True, exist_ok=True)
+            _write(folder / ".writable", "")
+            (folder / ".writable").unlink()
+        except OSError as error:
+            raise InputError(f"Cannot write to {str(folder)!r} ({error.strerror}): choose another --output.") from error
+        existing = read_results(folder) if (folder / "results.csv").exists() else empty_frame()
+        self.rows: dict[str, dict] = {row["cell"]: row for row in existing.to_dict("records")}
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Write a row, in the place of an earlier one of the same cell."""
+        self.rows[str(row["cell"])] = dict(row)
+        _write(self.folder / "results.csv", self.frame().to_csv(index=False, float_format=_shortest))
+
+    def frame(self) -> pd.DataFrame:
+        """All rows, with the documented columns and types."""
+        if not self.rows:
+            return empty_frame()
+        return typed(pd.DataFrame.from_records(list(self.rows.values())).reindex(columns=COLUMNS))
+
+    def done(self, cell: str) -> bool:
+        """Whether the cell has been measured; a failed one is tried again."""
+        return cell in self.rows and self.rows[cell]["status"] == "ok"
+
+    def add_raw(self, cell: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep what a row was made from: timings, per-block values and the first images."""
+        partial = self.folder / "raw" / f"{cell}.partial.npz"
+        np.savez_compressed(partial, **arrays)
+        os.replace(partial, partial.with_name(f"{cell}.npz"))
+
+    def describe(self, facts: Mapping[str, object]) -> None:
+        """Write run.json."""
+        _write(self.folder / "run.json", json.dumps(facts, indent=2) + "\n")
+
+
+def read_results(run: Path) -> pd.DataFrame:
+    """The rows of a run directory or a CSV. Raises InputError if there are none, or they are another tool's."""
+    path = run / "results.csv" if run.is_dir() else run
+    try:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str))
+    except FileNotFoundError:
+        raise InputError(f"There are no results at {str(path)!r}: give the directory of a `bench run`.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{str(path)!r} cannot be read as results of flowbench: {error}.") from error
+    missing = [column for column in COLUMNS if column not in frame.columns]
+    if missing:
+        raise InputError(f"{str(path)!r} is not a results file of flowbench: it has no column {missing[0]!r}.")
+    return typed(frame)
+
+
+def read_facts(run: Path) -> dict:
+    """run.json of a run directory. Raises InputError if it is missing or damaged."""
+    try:
+        return json.loads((run / "run.json").read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
+
+
+def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
+    """What `Store.add_raw` kept for a cell; empty if nothing was."""
+    path = run / "raw" / f"{cell}.npz"
+    if not path.exists():
+        return {}
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def empty_frame() -> pd.DataFrame:
+    """No rows, all columns."""
+    return typed(pd.DataFrame(columns=COLUMNS))
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text with "" for nothing, whole numbers as Int64, the rest as floats: the same before and after a CSV."""
+    numbers = [column for column in COLUMNS if column not in (*TEXT, *WHOLE)]
+    frame = frame.copy()
+    frame[TEXT] = frame[TEXT].astype(object).where(frame[TEXT].notna(), "")
+    frame[WHOLE] = frame[WHOLE].astype("Int64")
+    frame[numbers] = frame[numbers].astype("float64")
+    return frame
+
+
+def _shortest(value: float) -> str:
+    """Enough digits to read the same number back, and no `.0` on whole ones."""
+    return str(int(value)) if value == int(value) else repr(float(value))
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file at once, so that a kill leaves the old or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

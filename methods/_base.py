@@ -1,0 +1,84 @@
+"""What a plug-in is: a Recipe says what is trained, a Method how it is sampled."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from methods._field import Field, Target, weights
+from methods._grid import GRIDS
+from methods._path import Path
+from methods._spec import Plugin
+
+Noise = Callable[[Tensor], Tensor]  # standard normal numbers in the shape of its argument: the only randomness
+
+
+class Recipe(Plugin, ABC):
+    """What is trained. It owns a checkpoint.
+
+    path: the noise path.
+    target: what the network predicts.
+    teacher: the recipe whose checkpoint a student learns from, or None.
+    """
+
+    path: ClassVar[Path]
+    target: ClassVar[Target]
+    teacher: ClassVar[str | None] = None
+
+    @abstractmethod
+    def loss(self, field: Field, x0: Tensor, label: Tensor | None, noise: Noise, teacher: Field | None) -> Tensor:
+        """The loss of each image (B,), for images x0 (B, C, H, W) and labels (B,)."""
+
+
+class Method(Plugin, ABC):
+    """How images are sampled.
+
+    recipe: the recipe whose checkpoint it runs on unless told otherwise.
+    grid: its default time grid.
+    order: the order of convergence of the global error, or None for a stochastic or adaptive method.
+    adaptive: whether it chooses its own steps; then no grid applies.
+    """
+
+    recipe: ClassVar[str]
+    grid: ClassVar[str] = "uniform"
+    order: ClassVar[int | None] = None
+    adaptive: ClassVar[bool] = False
+
+    @abstractmethod
+    def steps(self, field: Field, x: Tensor, times: Tensor, noise: Noise) -> Iterator[Tensor]:
+        """Yield the state (B, C, H, W) after each interval of `times` (n + 1,), starting from the state x."""
+
+
+def trajectory(
+    method: Method, field: Field, x: Tensor, steps: int | None, noise: Noise, grid: str | None = None
+) -> Iterator[Tensor]:
+    """Yield the states of a sampling run that starts from standard normal noise x (B, C, H, W).
+
+    steps: intervals of the grid; None for an adaptive method, which chooses its own.
+    grid: a spec such as `karras[rho=5]`; None for the method's own.
+    """
+    times = GRIDS.get(grid or method.grid)(steps or 1, field.path)
+    return method.steps(field, x * field.path.prior_std, times, noise)
+
+
+def sample(method: Method, field: Field, x: Tensor, steps: int | None, noise: Noise, grid: str | None = None) -> Tensor:
+    """Turn standard normal noise x (B, C, H, W) into images: the last state of `trajectory`."""
+    for x in trajectory(method, field, x, steps, noise, grid):  # noqa: B007
+        pass
+    return x
+
+
+def regression_loss(field: Field, x0: Tensor, label: Tensor | None, t: Tensor, noise: Noise) -> Tensor:
+    """|| p(x_t, t) - (a x0 + b eps) ||^2, the mean over the pixels of each image: (B,)."""
+    now = field.path.at(t)
+    eps = noise(x0)
+    a, b = weights(field.target, now)
+    predicted = field(field.path.mix(x0, eps, now), now, label=label).p
+    return (predicted - (a * x0 + b * eps)).square().flatten(1).mean(1)
+
+
+def uniform(noise: Noise, x: Tensor) -> Tensor:
+    """One number in (0, 1) per image of x (B, C, H, W): the normal distribution function of one normal number."""
+    return torch.special.ndtr(noise(x[:, 0, 0, 0])).clamp(1e-6, 1 - 1e-6)

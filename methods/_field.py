@@ -1,0 +1,86 @@
+"""The one conversion between what a network predicts and what a sampler needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from methods._path import Moment, Path
+
+Target = Literal["x0", "eps", "v", "velocity", "score"]
+
+
+def weights(target: Target, now: Moment) -> tuple:
+    """(a, b) of a prediction p = a x0 + b eps."""
+    if target == "x0":
+        return 1.0, 0.0
+    if target == "eps":
+        return 0.0, 1.0
+    if target == "v":
+        return -now.sigma, now.alpha
+    if target == "velocity":
+        return now.d_alpha, now.d_sigma
+    return 0.0, -1 / now.sigma  # score
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One network call, readable in every parametrisation.
+
+    With x = alpha x0 + sigma eps and p = a x0 + b eps, any a' x0 + b' eps is one combination of x and p:
+    ((a' b - b' a) x + (alpha b' - sigma a') p) / (alpha b - sigma a).
+    """
+
+    x: Tensor  # (B, C, H, W), the state
+    p: Tensor  # (B, C, H, W), what the network said of it
+    now: Moment
+    target: Target
+
+    def read(self, target: Target) -> Tensor:
+        """The prediction as `target`, in the shape of x."""
+        if target == self.target:
+            return self.p
+        a, b = weights(self.target, self.now)
+        a_, b_ = weights(target, self.now)
+        det = self.now.alpha * b - self.now.sigma * a
+        return ((a_ * b - b_ * a) / det) * self.x + ((self.now.alpha * b_ - self.now.sigma * a_) / det) * self.p
+
+    x0 = property(lambda self: self.read("x0"))
+    eps = property(lambda self: self.read("eps"))
+    v = property(lambda self: self.read("v"))
+    velocity = property(lambda self: self.read("velocity"))
+    score = property(lambda self: self.read("score"))
+
+    def clipped(self) -> "Prediction":
+        """The same state with x0 clipped to [-1, 1]; the other readings follow from the clipped x0."""
+        return Prediction(self.x, self.x0.clamp(-1, 1), self.now, "x0")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A network on a path. `net(x, t, label)`, and `net(x, t, label, s)` for networks that see an interval.
+
+    net: maps x (B, C, H, W), times (B,) and labels (B,) or None to a prediction in the shape of x.
+    label: class labels (B,) that every call uses unless it is given others.
+    """
+
+    net: Callable[..., Tensor]
+    path: Path
+    target: Target
+    label: Tensor | None = None
+
+    def __call__(self, x: Tensor, now: Moment, then: Moment | None = None, label: Tensor | None = None) -> Prediction:
+        """Evaluate the network once at the state x (B, C, H, W) and the moment `now`."""
+        inputs = [_times(now, x), self.label if label is None else label]
+        if then is not None:
+            inputs.append(_times(then, x))
+        return Prediction(x, self.net(x, *inputs), now, self.target)
+
+
+def _times(moment: Moment, x: Tensor) -> Tensor:
+    """The network's time input (B,)."""
+    if isinstance(moment.t, Tensor):
+        return moment.t.view(-1)
+    return torch.full((len(x),), moment.t, dtype=x.dtype, device=x.device)

@@ -1,0 +1,148 @@
+"""Noise paths: x_t = alpha_t x0 + sigma_t eps, with t = 0 the data and t = 1 the noise."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import cos, log, log1p, pi, sqrt
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Moment(NamedTuple):
+    """One time on a path: Python floats in sampling, tensors (B, 1, 1, 1) in training."""
+
+    t: float | Tensor
+    alpha: float | Tensor
+    sigma: float | Tensor
+    d_alpha: float | Tensor
+    d_sigma: float | Tensor
+
+
+class Path(ABC):
+    """A noise path. A subclass gives the coefficients; everything else follows from them."""
+
+    t_min: float = 1e-3  # the least time of grids that are spaced in noise level
+    t_max: float = 1.0  # the greatest time with a finite log-SNR
+    prior_std: float = 1.0  # standard deviation of the state that sampling starts from
+
+    @abstractmethod
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(alpha, sigma, d alpha/dt, d sigma/dt) at the times t, a float64 tensor of any shape."""
+
+    def along(self, times: Tensor) -> list[Moment]:
+        """The moments at a grid's times (n + 1,), as exact Python floats, in one vectorised call."""
+        times = times.detach().to("cpu", torch.float64)
+        return [Moment(*row) for row in torch.stack((times, *self.coefficients(times)), dim=1).tolist()]
+
+    def at(self, t: Tensor) -> Moment:
+        """The moment at one time per image, t (B,): tensors (B, 1, 1, 1) in the dtype of t."""
+        values = (t, *self.coefficients(t.double()))
+        return Moment(*(value.to(t.dtype).view(-1, 1, 1, 1) for value in values))
+
+    def mix(self, x0: Tensor, eps: Tensor, moment: Moment) -> Tensor:
+        """x_t = alpha x0 + sigma eps."""
+        return moment.alpha * x0 + moment.sigma * eps
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """log(alpha^2 / sigma^2), which falls from data to noise."""
+        alpha, sigma, *_ = self.coefficients(t.double())
+        return 2 * (alpha / sigma).log()
+
+    def time_at(self, log_snr: Tensor) -> Tensor:
+        """The inverse of `log_snr`, by bisection to the last bit of a float64."""
+        low, high = torch.zeros_like(log_snr, dtype=torch.float64), torch.ones_like(log_snr, dtype=torch.float64)
+        for _ in range(60):
+            middle = (low + high) / 2
+            cleaner = self.log_snr(middle) > log_snr
+            low, high = torch.where(cleaner, middle, low), torch.where(cleaner, high, middle)
+        return (low + high) / 2
+
+
+def _variance_preserving(log_alpha: Tensor, d_log_alpha: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """alpha^2 + sigma^2 = 1, with sigma exact also where alpha is nearly 1."""
+    alpha = log_alpha.exp()
+    sigma = (-torch.expm1(2 * log_alpha)).sqrt()
+    d_alpha = alpha * d_log_alpha
+    return alpha, sigma, d_alpha, -alpha * d_alpha / sigma
+
+
+@dataclass(frozen=True)
+class DiscreteVP(Path):
+    r"""DDPM's chain of T steps, beta_n from `beta_min` to `beta_max` in equal increments (arXiv 2006.11239, section 4).
+
+    Timestep n = 1 ... T stands at t = n / T. The betas are linear in n, so abar_n = prod (1 - beta_i) is a ratio of Gamma
+    functions, delta^n Gamma(z) / Gamma(z - n): it equals the product at every timestep and is smooth between them. We
+    write log Gamma by Stirling's series, whose next term is below 1e-16 here, arranged so that nothing cancels.
+    """
+
+    timesteps: int = 1000
+    beta_min: float = 1e-4
+    beta_max: float = 0.02
+
+    def coefficients(self, t):
+        n = t * self.timesteps
+        delta = (self.beta_max - self.beta_min) / (self.timesteps - 1)
+        z = (1 - self.beta_min) / delta + 1
+        w = z - n
+        log_abar = n * log1p(delta - self.beta_min) - (w - 0.5) * torch.log1p(-n / z) - n + (1 / z - 1 / w) / 12
+        d_log_abar = torch.log1p(delta - self.beta_min - n * delta) - 1 / (2 * w) - 1 / (12 * w**2)
+        return _variance_preserving(log_abar / 2, d_log_abar * self.timesteps / 2)
+
+
+@dataclass(frozen=True)
+class VP(Path):
+    """The variance-preserving SDE, beta(t) = beta_min + t (beta_max - beta_min) (arXiv 2011.13456, eq. 33)."""
+
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+
+    def coefficients(self, t):
+        growth = self.beta_max - self.beta_min
+        log_alpha = -growth * t**2 / 4 - self.beta_min * t / 2
+        return _variance_preserving(log_alpha, -growth * t / 2 - self.beta_min / 2)
+
+
+@dataclass(frozen=True)
+class Cosine(Path):
+    """alpha = cos((t + s) / (1 + s) pi/2) / cos(s / (1 + s) pi/2) (arXiv 2102.09672, eq. 17)."""
+
+    s: float = 0.008
+    t_max = 0.999
+
+    def coefficients(self, t):
+        rate = pi / 2 / (1 + self.s)
+        angle = (t + self.s) * rate
+        return _variance_preserving(angle.cos().log() - log(cos(self.s * rate)), -rate * angle.tan())
+
+
+@dataclass(frozen=True)
+class Linear(Path):
+    """alpha = 1 - t, sigma = t: rectified flow and conditional optimal transport (arXiv 2209.03003, 2210.02747)."""
+
+    t_max = 0.999
+
+    def coefficients(self, t):
+        return 1 - t, t, -torch.ones_like(t), torch.ones_like(t)
+
+
+@dataclass(frozen=True)
+class VE(Path):
+    """alpha = 1, sigma = sigma_min (sigma_max / sigma_min)^t (arXiv 2011.13456, eq. 30); t = 0 keeps sigma_min."""
+
+    sigma_min: float = 0.01
+    sigma_max: float = 50.0
+
+    @property
+    def prior_std(self) -> float:
+        return self.sigma_max
+
+    def coefficients(self, t):
+        rate = log(self.sigma_max / self.sigma_min)
+        sigma = self.sigma_min * (rate * t).exp()
+        return torch.ones_like(t), sigma, torch.zeros_like(t), rate * sigma
+
+
+def posterior_std(now: Moment, then: Moment) -> float:
+    """Standard deviation of q(x_s | x_t, x0): sigma_s / sigma_t * sqrt(sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2)."""
+    return then.sigma / now.sigma * sqrt(now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2)

@@ -1,0 +1,147 @@
+"""Plug-ins with options: they print as `name[key=value]` and parse back."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+NAME = re.compile(r"[a-z][a-z0-9_-]*")
+SPEC = re.compile(r"\s*(?P<name>[^\[\]]+?)\s*(\[(?P<options>[^\[\]]*)\])?\s*")
+
+
+class SpecError(ValueError):
+    """A name, option or value that does not exist; the message is one sentence that says what to do."""
+
+
+class Between(NamedTuple):
+    """The closed range of an option, as in `eta: Annotated[float, Between(0, 1)] = 0.0`."""
+
+    low: float
+    high: float
+
+
+class Plugin:
+    """Base of everything that is registered: a frozen dataclass whose fields are its options."""
+
+    name: str = ""
+
+    def __post_init__(self):
+        for key, hint in get_type_hints(type(self), include_extras=True).items():
+            for limit in (extra for extra in get_args(hint)[1:] if get_origin(hint) is Annotated):
+                value = getattr(self, key)
+                if value is not None and not limit.low <= value <= limit.high:
+                    raise SpecError(f"{self.name}: {key} must lie between {limit.low} and {limit.high}, not {value}.")
+
+    @property
+    def options(self) -> str:
+        """The options that differ from their defaults, as `key=value,key=value`."""
+        changed = ((f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default)
+        return ",".join(f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in changed)
+
+    def __str__(self) -> str:
+        return f"{self.name}[{self.options}]" if self.options else self.name
+
+
+class Registry(Generic[T]):
+    """The plug-ins of one kind, by name. `load` is called once, before the first look-up."""
+
+    def __init__(self, kind: str, base: type[T], load: Callable[[], object] = lambda: None):
+        self.kind, self.base = kind, base
+        self._classes: dict[str, type[T]] = {}
+        self._load = load
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator: enter the class under `name`.
+
+        Raises ValueError for a name that is malformed or taken, TypeError for a class of another kind.
+        """
+
+        def enter(cls: type[T]) -> type[T]:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name for a {self.kind}: use a-z, 0-9, _ and -, a letter first.")
+            if name in self._classes:
+                raise ValueError(f"A {self.kind} named {name!r} is already registered: {self._classes[name]!r}.")
+            if not (isinstance(cls, type) and issubclass(cls, self.base)):
+                raise TypeError(f"The {self.kind} {name!r} must be a subclass of {self.base.__name__}, not {cls!r}.")
+            if not (is_dataclass(cls) and cls.__dataclass_params__.frozen):
+                raise TypeError(f"The {self.kind} {name!r} must be a dataclass with frozen=True.")
+            if cls.__abstractmethods__:
+                raise TypeError(f"The {self.kind} {name!r} must define {', '.join(sorted(cls.__abstractmethods__))}.")
+            cls.name = name
+            self._classes[name] = cls
+            return cls
+
+        return enter
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        load, self._load = self._load, lambda: None
+        load()
+        return sorted(self._classes)
+
+    def lookup(self, name: str) -> type[T]:
+        """The class of that name. Raises SpecError, with the nearest name, if there is none."""
+        names = self.names()
+        if name not in names:
+            raise SpecError(f"No {self.kind} is named {name!r}. {nearest(name, names)}")
+        return self._classes[name]
+
+    def get(self, spec: str) -> T:
+        """Build the plug-in that a spec such as `ddim[eta=0.5]` describes. Raises SpecError."""
+        match = SPEC.fullmatch(spec)
+        if match is None:
+            raise SpecError(f"{spec!r} is not of the form name or name[key=value,key=value].")
+        cls = self.lookup(match["name"])
+        return cls(**_parse_options(cls, match["options"]))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What to say after a wrong name: the closest one, or all of them."""
+    names = list(names)
+    close = get_close_matches(name, names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Choose from: {', '.join(names) or 'none'}."
+
+
+def split_specs(text: str) -> list[str]:
+    """Split a comma-separated list of specs at the commas outside brackets."""
+    return [spec.strip() for spec in re.split(r",(?![^\[]*\])", text) if spec.strip()]
+
+
+def _parse_options(cls: type[Plugin], text: str | None) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    known = [field.name for field in fields(cls)]
+    options = {}
+    for item in (text or "").split(",") if text else ():
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals:
+            raise SpecError(f"{cls.name}: write options as key=value, not {item.strip()!r}.")
+        if key not in known:
+            advice = nearest(key, known) if known else "It has none."
+            raise SpecError(f"{cls.name} has no option {key!r}. {advice}")
+        if key in options:
+            raise SpecError(f"{cls.name}: the option {key!r} is given twice.")
+        options[key] = _parse_value(f"{cls.name}: {key}", value, hints[key])
+    return options
+
+
+def _parse_value(what: str, text: str, hint: Any) -> Any:
+    if get_origin(hint) is Literal:
+        choices = {str(choice): choice for choice in get_args(hint)}
+        if text not in choices:
+            raise SpecError(f"{what} cannot be {text!r}. {nearest(text, choices)}")
+        return choices[text]
+    if get_origin(hint) in (Union, UnionType):
+        inner = next(kind for kind in get_args(hint) if kind is not NoneType)
+        return None if text == "none" else _parse_value(what, text, inner)
+    if hint is bool:
+        if text not in ("true", "false"):
+            raise SpecError(f"{what} must be true or false, not {text!r}.")
+        return text == "true"
+    try:
+        return hint(text)
+    except ValueError:
+        expected = {int: "a whole number", float: "a number"}.get(hint, hint.__name__)
+        raise SpecError(f"{what} must be {expected}, not {text!r}.") from None

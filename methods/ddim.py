@@ -1,0 +1,39 @@
+"""Denoising diffusion implicit models (arXiv 2010.02502)."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+from typing import Annotated
+
+from methods._base import Method
+from methods._path import posterior_std
+from methods._registry import register
+from methods._spec import Between
+
+
+@register("ddim")
+@dataclass(frozen=True)
+class DDIM(Method):
+    r"""x_s = alpha_s x0 + sqrt(sigma_s^2 - tau^2) eps + tau z,  tau = eta * posterior std  (eq. 12, 16).
+
+    `clip` clips x0 to [-1, 1] and takes the eps that belongs to the clipped x0.
+    """
+
+    eta: Annotated[float, Between(0, 1)] = 0.0
+    clip: bool = False
+
+    recipe = "ddpm"
+
+    @property
+    def order(self) -> int | None:
+        return None if self.eta else 1
+
+    def steps(self, field, x, times, noise):
+        for now, then in pairwise(field.path.along(times)):
+            p = field(x, now)
+            p = p.clipped() if self.clip else p
+            tau = self.eta * posterior_std(now, then)
+            x = then.alpha * p.x0 + sqrt(then.sigma**2 - tau**2) * p.eps
+            if tau > 0:
+                x = x + tau * noise(x)
+            yield x

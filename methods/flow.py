@@ -1,0 +1,28 @@
+"""Rectified flow, or flow matching on the straight path (arXiv 2209.03003, 2210.02747)."""
+
+from dataclasses import dataclass
+
+from methods._base import Recipe, regression_loss, uniform
+from methods._ode import ODE
+from methods._path import Linear
+from methods._registry import register
+
+
+@register("flow")
+@dataclass(frozen=True)
+class FlowRecipe(Recipe):
+    """|| v(x_t, t) - (eps - x0) ||^2 with x_t = (1 - t) x0 + t eps and t uniform (2209.03003, eq. 1)."""
+
+    path = Linear()
+    target = "velocity"
+
+    def loss(self, field, x0, label, noise, teacher):
+        return regression_loss(field, x0, label, uniform(noise, x0), noise)
+
+
+@register("flow")
+@dataclass(frozen=True)
+class Flow(ODE):
+    """dx/dt = v(x, t) from noise at t = 1 to data at t = 0."""
+
+    recipe = "flow"

@@ -1,0 +1,14 @@
+"""The probability-flow ODE of a diffusion model (arXiv 2011.13456, section 4.3)."""
+
+from dataclasses import dataclass
+
+from methods._ode import ODE
+from methods._registry import register
+
+
+@register("pf_ode")
+@dataclass(frozen=True)
+class PFODE(ODE):
+    """dx/dt = alpha' x0(x, t) + sigma' eps(x, t) on a diffusion checkpoint: the deterministic twin of its SDE (eq. 13)."""
+
+    recipe = "ddpm"

@@ -1,0 +1,89 @@
+"""Checkpoints: safetensors files with the architecture and the training in their metadata. Nothing is unpickled."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.unet import UNet, UNetConfig
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message is one sentence that names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds.
+
+    weights: tensors by name, float32.
+    metadata: strings by name; `architecture` and the training's facts (recipe, seed, iterations, data hash, date ...).
+    digest: the first 12 hexadecimal digits of the file's SHA-256.
+    """
+
+    path: Path
+    weights: dict[str, Tensor]
+    metadata: dict[str, str]
+    digest: str
+
+    def unet(self) -> UNet:
+        """The U-Net of this file, in evaluation mode. Raises CheckpointError if the file holds another architecture."""
+        try:
+            options = json.loads(self.metadata["architecture"])
+            lists = {key: tuple(value) for key, value in options.items() if isinstance(value, list)}
+            net = UNet(UNetConfig(**(options | lists)))
+            net.load_state_dict(self.weights)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"{self.path} does not hold the weights of a flowbench U-Net: {reason}") from error
+        return net.eval()
+
+
+def save(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, object], half: bool = False) -> None:
+    """Write a checkpoint atomically. Metadata values are written as strings; `half` stores float16, half the size."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+    if half:
+        tensors = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={key: str(value) for key, value in metadata.items()})
+    os.replace(partial, path)
+
+
+def architecture(config: UNetConfig) -> str:
+    """The metadata entry that `Checkpoint.unet` builds the network from."""
+    return json.dumps(asdict(config))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises CheckpointError if the file is missing, truncated or not safetensors."""
+    path = Path(path)
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {key: _float32(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise CheckpointError(f"Cannot read the checkpoint {path}: {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{path} is damaged or not a safetensors file ({error}); restore or retrain it."
+        ) from error
+    return Checkpoint(path, weights, metadata, digest)
+
+
+def _float32(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+
+
+def shipped(dataset: str, name: str) -> Path:
+    """Where the weights that come with the package lie, whether or not they exist."""
+    return Path(str(files("models") / "weights" / dataset / f"{name}.safetensors"))

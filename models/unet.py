@@ -1,0 +1,206 @@
+"""The U-Net that every method shares."""
+
+from dataclasses import dataclass
+from math import gcd, log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The architecture, as it is written into a checkpoint.
+
+    channels: width at full resolution; `multipliers` give the width at each resolution, from fine to coarse.
+    attention: resolutions (pixels) at which self-attention follows each residual block.
+    classes: number of labels; 0 for a network without labels. Label `classes` is the null class.
+    interval: whether the network sees a second time, as MeanFlow and shortcut models do.
+    time_scale: factor on t before the sinusoidal embedding; interval methods, which differentiate in t, need a low one.
+    """
+
+    resolution: int = 8
+    image_channels: int = 1
+    channels: int = 32
+    multipliers: tuple[int, ...] = (1, 2)
+    blocks: int = 2
+    attention: tuple[int, ...] = (4,)
+    dropout: float = 0.1
+    classes: int = 10
+    interval: bool = False
+    time_scale: float = 1000.0
+
+
+PRESETS = {
+    "digits": UNetConfig(),
+    "mnist": UNetConfig(28, 1, channels=64, multipliers=(1, 2, 2), blocks=2, attention=(14,)),
+    "cifar10": UNetConfig(32, 3, channels=128, multipliers=(1, 2, 2, 2), blocks=2, attention=(16,)),
+}
+HEAD_WIDTH = 64  # channels per attention head
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(gcd(32, channels // 4), channels, eps=1e-6)
+
+
+def _zero(layer: nn.Module) -> nn.Module:
+    """A layer that starts at zero, so that its residual branch starts as the identity."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoids of scale * t, then two linear layers. t (B,) -> (B, width)."""
+
+    def __init__(self, channels: int, width: int, scale: float):
+        super().__init__()
+        rates = scale * torch.exp(-log(10_000) * torch.arange(channels // 2) / (channels // 2))
+        self.register_buffer("rates", rates, persistent=False)
+        self.layers = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t: Tensor) -> Tensor:
+        # The angles reach `scale`, where bfloat16 resolves only whole radians: keep them in float32.
+        angles = t.float()[:, None] * self.rates.float()
+        waves = torch.cat((angles.sin(), angles.cos()), dim=1)
+        return self.layers(waves.to(self.layers[0].weight.dtype))
+
+
+class ResidualBlock(nn.Module):
+    """norm, SiLU, conv, norm scaled and shifted by the embedding, SiLU, dropout, conv; plus the input."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, dropout: float):
+        super().__init__()
+        self.norm1 = _norm(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.embed = nn.Linear(width, 2 * outputs)
+        self.norm2 = _norm(outputs)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = _zero(nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.embed(F.silu(embedding))[:, :, None, None].chunk(2, dim=1)
+        h = torch.addcmul(shift, self.norm2(h), 1 + scale)
+        return self.skip(x) + self.conv2(self.dropout(F.silu(h)))
+
+
+class Attention(nn.Module):
+    """Self-attention over the pixels, with a residual connection."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.heads = max(1, channels // HEAD_WIDTH)
+        self.norm = _norm(channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = _zero(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).view(b, 3, self.heads, c // self.heads, h * w)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)  # (B, heads, pixels, channels per head)
+        attended = F.scaled_dot_product_attention(q, k, v)
+        return x + self.out(attended.transpose(-1, -2).reshape(b, c, h, w))
+
+
+class Stage(nn.Module):
+    """A residual block and, at the resolutions that have it, attention."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, dropout: float, attention: bool):
+        super().__init__()
+        self.block = ResidualBlock(inputs, outputs, width, dropout)
+        self.attention = Attention(outputs) if attention else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        return self.attention(self.block(x, embedding))
+
+
+class Downsample(nn.Conv2d):
+    """Halve the resolution."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+class Upsample(nn.Conv2d):
+    """Double the resolution."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        return super().forward(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class UNet(nn.Module):
+    """DDPM's U-Net (arXiv 2006.11239, appendix B) with scale-shift time embedding (arXiv 2102.09672).
+
+    forward(x, t, label=None, s=None): x (B, C, H, W), times t (B,) in [0, 1], labels (B,) with `classes` for the null
+    class (None: all null), a second time s (B,) for interval networks. Returns a prediction in the shape of x.
+    """
+
+    def __init__(self, config: UNetConfig):
+        super().__init__()
+        self.config = config
+        channels, width = config.channels, 4 * config.channels
+
+        self.time = TimeEmbedding(channels, width, config.time_scale)
+        self.second_time = TimeEmbedding(channels, width, config.time_scale) if config.interval else None
+        self.label = nn.Embedding(config.classes + 1, width) if config.classes else None
+        self.conv_in = nn.Conv2d(config.image_channels, channels, 3, padding=1)
+
+        def stage(inputs: int, outputs: int, resolution: int) -> Stage:
+            return Stage(inputs, outputs, width, config.dropout, resolution in config.attention)
+
+        widths = [channels * multiplier for multiplier in config.multipliers]
+        resolution, current, skips = config.resolution, channels, [channels]
+        self.down = nn.ModuleList()
+        for level, outputs in enumerate(widths):
+            for _ in range(config.blocks):
+                self.down.append(stage(current, outputs, resolution))
+                current = outputs
+                skips.append(current)
+            if level < len(widths) - 1:
+                self.down.append(Downsample(current))
+                skips.append(current)
+                resolution //= 2
+
+        self.middle = nn.ModuleList((stage(current, current, resolution), stage(current, current, 0)))
+        self.middle[0].attention = Attention(current)
+
+        self.up = nn.ModuleList()
+        for level, outputs in reversed(list(enumerate(widths))):
+            for _ in range(config.blocks + 1):
+                self.up.append(stage(current + skips.pop(), outputs, resolution))
+                current = outputs
+            if level > 0:
+                self.up.append(Upsample(current))
+                resolution *= 2
+
+        self.norm_out = _norm(current)
+        self.conv_out = _zero(nn.Conv2d(current, config.image_channels, 3, padding=1))
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None, s: Tensor | None = None) -> Tensor:
+        if (s is None) == self.config.interval:
+            raise ValueError(f"an interval network takes a second time s; this one has interval={self.config.interval}")
+        embedding = self.time(t)
+        if self.second_time is not None:
+            embedding = embedding + self.second_time(s)
+        if self.label is not None:
+            null = torch.full((len(x),), self.config.classes, device=x.device)
+            embedding = embedding + self.label(null if label is None else label)
+
+        h = self.conv_in(x)
+        skips = [h]
+        for layer in self.down:
+            h = layer(h, embedding)
+            skips.append(h)
+        for layer in self.middle:
+            h = layer(h, embedding)
+        for layer in self.up:
+            h = layer(h if isinstance(layer, Upsample) else torch.cat((h, skips.pop()), dim=1), embedding)
+        return self.conv_out(F.silu(self.norm_out(h)))
