@@ -95,7 +95,7 @@ def run(context: click.Context, **options: object) -> None:
         from bench.progress import show
         from bench.runner import Session
 
-        session = Session(Sweep(**options))
+        session = Session(Sweep(**{name: value for name, value in options.items() if value is not None}))
     interrupted = show(session)
     _print_results(session.store.folder)
     if interrupted:
@@ -222,15 +222,16 @@ def list_(kind: str | None) -> None:
 def _print_results(folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from bench.store import read_facts, read_results
-    from bench.table import table
+    from bench.table import alignment, table
 
     text = table(read_results(folder), read_facts(folder))
     printed = Table(box=None, pad_edge=False)
     for column in text.columns:
-        printed.add_column(column, justify="left" if column in ("method", "recipe", "grid", "status") else "right")
+        printed.add_column(Text(column), justify=alignment(column))
     for row in text.itertuples(index=False):
-        printed.add_row(*row)
+        printed.add_row(*map(Text, row))
     Console(width=None if Console().is_terminal else 160).print(printed)
     click.echo(f"\nReport: {folder / 'report.md'}")

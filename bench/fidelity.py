@@ -185,7 +185,7 @@ class Quality:
             "samples": sweep.samples,
             "seeds": list(sweep.seeds),
             "quantisation": "round to uint8",
-            "labels": "image index modulo classes",
+            "labels": "uniform and independent per image",
         }
 
     def score(self, cell: Cell) -> dict[str, list[float]]:

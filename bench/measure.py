@@ -99,7 +99,7 @@ def generate(job: Job, backbone: Backbone, block: int, indices: range, gauge: Ga
     """The images (B, C, H, W) of these indices in [-1, 1] or beyond, the seconds and the evaluations per image."""
     noise = ImageNoise(block, indices)
     x = noise(torch.empty(len(indices), *backbone.image_shape, device=backbone.device))
-    field = backbone.field(backbone.labels(indices))
+    field = backbone.field(backbone.labels(block, indices))
     gauge.network = field.net
     images, seconds = timed(lambda: sample(job.method, field, x, job.steps, noise, job.grid), backbone.device)
     gauge.finished, gauge.network = gauge.evaluations, None
@@ -120,7 +120,7 @@ def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, tim
 
 def _forward_inputs(backbone: Backbone, batch_size: int) -> tuple:
     x = torch.zeros(batch_size, *backbone.image_shape, device=backbone.device, dtype=backbone.dtype)
-    return x, torch.full((batch_size,), 0.5, device=backbone.device), backbone.labels(range(batch_size))
+    return x, torch.full((batch_size,), 0.5, device=backbone.device), backbone.labels(0, range(batch_size))
 
 
 def _bare_forwards(backbone: Backbone, batch_size: int) -> list[float]:

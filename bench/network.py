@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from bench.data import Dataset
 from bench.errors import InputError
+from bench.noise import image_labels
 from methods import Field, Recipe, get_recipe
 from models import PRESETS, CheckpointError, UNet, load, shipped
 
@@ -49,10 +50,10 @@ class Backbone:
         """A Field with a fresh counter, for images with these labels (B,)."""
         return Field(Network(self.net, self.dtype), self.recipe.path, self.recipe.target, label)
 
-    def labels(self, indices: range) -> Tensor | None:
-        """The label of each image: its index modulo the number of classes, so that every class is equally frequent."""
+    def labels(self, block: int, indices: range) -> Tensor | None:
+        """The labels (B,) of these images; None for a network without classes."""
         classes = self.unet.config.classes
-        return torch.tensor(indices, device=self.device) % classes if classes else None
+        return image_labels(block, indices, classes).to(self.device) if classes else None
 
 
 def find_checkpoint(folder: Path, dataset: str, recipe: str) -> Path:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,3 +23,12 @@ class ImageNoise:
         for image, generator in zip(drawn, self.generators, strict=True):
             image.normal_(generator=generator)
         return drawn.to(x.device, x.dtype)
+
+
+def image_labels(block: int, indices: Iterable[int], classes: int) -> Tensor:
+    """A class label per image, uniform and independent, from the image's block and index alone: (B,) int64.
+
+    Independent, because evenly dealt classes would score below what as many independent real images score.
+    """
+    drawn = [np.random.SeedSequence((block, index)).generate_state(1)[0] % classes for index in indices]
+    return torch.tensor(drawn, dtype=torch.int64)

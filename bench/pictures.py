@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from bench.store import read_raw
 from bench.table import fid_name, label
@@ -20,7 +21,7 @@ def draw(run: Path, frame: pd.DataFrame, facts: dict) -> dict[str, str]:
     drawn = {}
     measured = frame[(frame["status"] == "ok") & frame["samples"].notna()]
     if len(measured):
-        _samples(run, measured).savefig(run / "pictures" / "samples.png", dpi=110)
+        _samples(run, measured, fid_name(facts)).savefig(run / "pictures" / "samples.png", dpi=110)
         drawn["Samples, on the same noise"] = "pictures/samples.png"
     if measured["fid"].notna().any():
         _quality(measured, facts).savefig(run / "pictures" / "quality.png", dpi=110)
@@ -28,37 +29,37 @@ def draw(run: Path, frame: pd.DataFrame, facts: dict) -> dict[str, str]:
     return drawn
 
 
-def mosaic(images: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
-    """uint8 images (N, C, H, W) side by side with a margin: (rows, columns, 3)."""
-    count, channels, height, width = images.shape
+def mosaic(images: np.ndarray, columns: int = COLUMNS, scale: int = 1) -> np.ndarray:
+    """uint8 images (N, C, H, W) side by side with a margin, every pixel enlarged to scale x scale: (rows, columns, 3)."""
+    count, _, height, width = images.shape
     rows = -(-count // columns)
     canvas = np.full((rows * (height + MARGIN) + MARGIN, columns * (width + MARGIN) + MARGIN, 3), 255, np.uint8)
     for index, image in enumerate(images):
         top = MARGIN + index // columns * (height + MARGIN)
         left = MARGIN + index % columns * (width + MARGIN)
         canvas[top : top + height, left : left + width] = image.transpose(1, 2, 0)
-    return canvas
+    return canvas.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def _samples(run: Path, frame: pd.DataFrame) -> Figure:
+def _samples(run: Path, frame: pd.DataFrame, score: str) -> Figure:
     """One row a method, one column a step count, and a row of real images."""
     groups = [(name, group.sort_values("nfe")) for name, group in frame.groupby(_row_name(frame), sort=False)]
     reference = read_raw(run, "reference").get("images")
     rows = len(groups) + (reference is not None)
     columns = max(len(group) for _, group in groups)
 
-    figure = Figure(figsize=(TILE * columns + 1.2, (TILE + 0.25) * rows), layout="constrained")
+    figure = Figure(figsize=(TILE * columns + 0.4, (TILE + 0.25) * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for line, (name, group) in zip(grid, groups, strict=False):
         for axes, (_, row) in zip(line, group.iterrows(), strict=False):
-            axes.imshow(mosaic(read_raw(run, row["cell"])["images"]), interpolation="nearest")
-            axes.set_title(_caption(row), fontsize=9)
+            _show(axes, read_raw(run, row["cell"])["images"])
+            axes.set_title(_caption(row, score), fontsize=8)
         _name(line[0], name)
     if reference is not None:
-        grid[-1, 0].imshow(mosaic(reference), interpolation="nearest")
-        grid[-1, 0].set_title("reference", fontsize=9)
+        _show(grid[-1, 0], reference)
+        grid[-1, 0].set_title("reference", fontsize=8)
         _name(grid[-1, 0], "real images")
     return figure
 
@@ -76,10 +77,13 @@ def _row_name(frame: pd.DataFrame) -> pd.Series:
     return names
 
 
-def _caption(row: pd.Series) -> str:
+def _show(axes, images: np.ndarray) -> None:
+    axes.imshow(mosaic(images, scale=-(-64 // images.shape[-1])), interpolation="antialiased")
+
+
+def _caption(row: pd.Series, score: str) -> str:
     steps = "adaptive" if pd.isna(row["steps"]) else f"{row['steps']} step" + "s" * (row["steps"] > 1)
-    score = "" if pd.isna(row["fid"]) else f", FID {row['fid']:.3g}"
-    return f"{steps}, NFE {row['nfe']:g}{score}"
+    return f"{steps}, NFE {row['nfe']:g}" + ("" if pd.isna(row["fid"]) else f"\n{score} {row['fid']:#.3g}")
 
 
 def _quality(frame: pd.DataFrame, facts: dict) -> Figure:
@@ -94,8 +98,9 @@ def _quality(frame: pd.DataFrame, facts: dict) -> Figure:
     axes.set(xscale="log", yscale="log", xlabel="network evaluations per image (NFE)", ylabel=fid_name(facts))
     ticks = sorted(set(frame["nfe"]))
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench import pictures
 from bench.store import read_facts, read_results
-from bench.table import fid_name, table
+from bench.table import alignment, fid_name, table
 
 READING = """\
 - **NFE**: network evaluations per image, counted. **steps**: intervals of the time grid.
@@ -38,7 +38,8 @@ def markdown(frame: pd.DataFrame, facts: dict, drawn: dict[str, str]) -> str:
     what = sweep["dataset"] or f"a random network of the preset {sweep['preset']}"
     parts = [f"# flowbench: {what}", _summary(frame, facts)]
     if len(frame):
-        parts.append(table(frame, facts).to_markdown(index=False, disable_numparse=True))
+        shown = table(frame, facts)
+        parts.append(shown.to_markdown(index=False, disable_numparse=True, colalign=[*map(alignment, shown)]))
     parts += [f"## {title}\n\n![{title}]({file})" for title, file in drawn.items()]
     parts += ["## How to read this", *_reading(frame, facts), "## How to repeat this"]
     versions = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())

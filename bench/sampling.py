@@ -45,10 +45,9 @@ def _generate(job: Job, backbone, seed: int, count: int):
 
 
 def _save(images: torch.Tensor, output: Path) -> None:
-    picture = mosaic(images.numpy(), columns=ceil(sqrt(len(images))))
-    scale = ceil(PIXELS / images.shape[-1])
+    picture = mosaic(images.numpy(), columns=ceil(sqrt(len(images))), scale=ceil(PIXELS / images.shape[-1]))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        imsave(output, picture.repeat(scale, axis=0).repeat(scale, axis=1))
+        imsave(output, picture)
     except (OSError, ValueError) as error:
         raise InputError(f"Cannot write the picture {str(output)!r}: {error}.") from error

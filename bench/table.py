@@ -10,20 +10,23 @@ def fid_name(facts: dict) -> str:
 
 
 def table(frame: pd.DataFrame, facts: dict) -> pd.DataFrame:
-    """The rows as text for people: the floor first, then the cells by method; columns that are empty throughout go."""
-    rows = [_floor_row(frame, facts)] if frame["fid_floor"].notna().any() else []
-    rows += [_row(row, facts) for _, row in frame.iterrows()]
-    shown = pd.DataFrame(rows).fillna("")
-    return shown.loc[:, (shown != "").any()] if len(shown) else shown
+    """The rows as text for people, the floor first; columns that are empty throughout are left out."""
+    rows = [_row(row, facts) for _, row in frame.iterrows()]
+    if frame["fid_floor"].notna().any():
+        floor = {"method": "real images (floor)", fid_name(facts): _number(frame["fid_floor"].dropna().iloc[0])}
+        rows.insert(0, dict.fromkeys(rows[0], "") | floor)
+    shown = pd.DataFrame(rows)
+    return shown.loc[:, (shown != "").any()] if rows else shown
+
+
+def alignment(column: str) -> str:
+    """`left` for words, `right` for numbers."""
+    return "left" if column in ("method", "recipe", "grid", "status") else "right"
 
 
 def label(row: pd.Series) -> str:
     """`method[options]`, with the recipe where it is not the method's own name for it."""
     return f"{row['method']}[{row['options']}]" if row["options"] else row["method"]
-
-
-def _floor_row(frame: pd.DataFrame, facts: dict) -> dict:
-    return {"method": "real images (floor)", fid_name(facts): _number(frame["fid_floor"].dropna().iloc[0])}
 
 
 def _row(row: pd.Series, facts: dict) -> dict:
@@ -36,10 +39,10 @@ def _row(row: pd.Series, facts: dict) -> dict:
         fid_name(facts): _fid(row),
         "x floor": _number(row["fid"] / row["fid_floor"], "{:.2f}"),
         "novelty": _number(row["novelty"], "{:.2f}"),
-        "latency [s]": _number(row["latency_s"]) + _number(row["latency_iqr_s"], " ± {:.2g}"),
+        "latency (s)": _number(row["latency_s"]) + _number(row["latency_iqr_s"], " ± {:.2g}"),
         "images/s": _number(row["images_per_s"]),
         "overhead": _number(row["overhead_ratio"], "{:.3f}"),
-        "peak [MB]": _number(row["peak_memory_mb"], "{:.0f}"),
+        "peak (MB)": _number(row["peak_memory_mb"], "{:.0f}"),
         "status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}",
     }
 
@@ -49,7 +52,10 @@ def _fid(row: pd.Series) -> str:
     return _number(row["fid"]) + _number(half_width, " ± {:.2g}")
 
 
-def _number(value: float, form: str = "{:.3g}") -> str:
+def _number(value: float, form: str = "") -> str:
+    """Three significant digits unless `form` says otherwise; nothing for NaN."""
     if pd.isna(value):
         return ""
-    return f"{value:.0f}" if form == "{:.3g}" and abs(value) >= 1000 else form.format(value)
+    if form:
+        return form.format(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"

@@ -1,6 +1,7 @@
 """What a plug-in is: a Recipe says what is trained, a Method how it is sampled."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
@@ -65,9 +66,7 @@ def trajectory(
 
 def sample(method: Method, field: Field, x: Tensor, steps: int | None, noise: Noise, grid: str | None = None) -> Tensor:
     """Turn standard normal noise x (B, C, H, W) into images: the last state of `trajectory`."""
-    for x in trajectory(method, field, x, steps, noise, grid):  # noqa: B007
-        pass
-    return x
+    return deque(trajectory(method, field, x, steps, noise, grid), maxlen=1).pop()
 
 
 def regression_loss(field: Field, x0: Tensor, label: Tensor | None, t: Tensor, noise: Noise) -> Tensor:

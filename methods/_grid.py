@@ -78,7 +78,7 @@ class Linspace(Grid):
     """n timesteps from T to 1, evenly and rounded, then data (arXiv 2305.08891, table 2)."""
 
     def times(self, steps, path):
-        timesteps = torch.linspace(TIMESTEPS, 1, steps, dtype=torch.float64).round()
+        timesteps = torch.linspace(TIMESTEPS - 1, 0, steps, dtype=torch.float64).round() + 1
         return _ending_at_data(timesteps / TIMESTEPS)
 
 

@@ -56,7 +56,12 @@ class ODE(Method, ABC):
             if singular and then == 0:
                 x = field(x, path.along(torch.tensor([now]))[0]).x0
             else:
-                interval = torch.tensor([now, then], dtype=torch.float64, device=x.device)
-                method = TORCHDIFFEQ.get(self.solver, self.solver)
-                x = odeint(velocity, x, interval, method=method, rtol=self.rtol or 1e-5, atol=self.atol or 1e-5)[-1]
+                x = self._integrate(velocity, x, torch.tensor([now, then], dtype=torch.float64, device=x.device))
             yield x
+
+    def _integrate(self, velocity, x, interval):
+        solver = TORCHDIFFEQ.get(self.solver, self.solver)
+        # Without `step_t` an adaptive solver steps past the end, to times that do not exist, and interpolates back.
+        options = {"step_t": interval[1:], "max_num_steps": 10_000} if self.adaptive else None
+        rtol, atol = self.rtol or 1e-5, self.atol or 1e-5
+        return odeint(velocity, x, interval, method=solver, rtol=rtol, atol=atol, options=options)[-1]

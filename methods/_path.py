@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import cos, log, log1p, pi, sqrt
+from math import log, log1p, pi, sqrt, tan
 from typing import NamedTuple
 
 import torch
@@ -71,9 +71,9 @@ def _variance_preserving(log_alpha: Tensor, d_log_alpha: Tensor) -> tuple[Tensor
 class DiscreteVP(Path):
     r"""DDPM's chain of T steps, beta_n from `beta_min` to `beta_max` in equal increments (arXiv 2006.11239, section 4).
 
-    Timestep n = 1 ... T stands at t = n / T. The betas are linear in n, so abar_n = prod (1 - beta_i) is a ratio of Gamma
-    functions, delta^n Gamma(z) / Gamma(z - n): it equals the product at every timestep and is smooth between them. We
-    write log Gamma by Stirling's series, whose next term is below 1e-16 here, arranged so that nothing cancels.
+    Timestep n = 1 ... T stands at t = n / T. The betas are linear in n, so abar_n = prod (1 - beta_i) is a ratio of
+    Gamma functions, delta^n Gamma(z) / Gamma(z - n): it equals the product at every timestep and is smooth in between.
+    We write log Gamma by Stirling's series, whose next term is below 1e-16 here, arranged so that nothing cancels.
     """
 
     timesteps: int = 1000
@@ -112,8 +112,9 @@ class Cosine(Path):
 
     def coefficients(self, t):
         rate = pi / 2 / (1 + self.s)
-        angle = (t + self.s) * rate
-        return _variance_preserving(angle.cos().log() - log(cos(self.s * rate)), -rate * angle.tan())
+        angle = t * rate  # from the angle of data; cos(a + b) / cos(a) = cos b - tan a sin b is exactly 1 there
+        log_alpha = (angle.cos() - tan(self.s * rate) * angle.sin()).log()
+        return _variance_preserving(log_alpha, -rate * (angle + self.s * rate).tan())
 
 
 @dataclass(frozen=True)

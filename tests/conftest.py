@@ -1,0 +1,89 @@
+"""What the tests share: an exact field, a fixed network, the digits and their features."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import Tensor, nn
+
+from methods import Field, Path
+
+settings.register_profile("shared-machine", deadline=None, derandomize=True)
+settings.load_profile("shared-machine")
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Data x0 ~ N(mean, std^2) with its own mean and std for every pixel; everything about it is known exactly."""
+
+    mean: Tensor
+    std: Tensor
+
+    def field(self, path: Path, target: str = "eps") -> Field:
+        """The optimal network: the posterior mean of x0, read as `target`."""
+
+        def net(x: Tensor, t: Tensor, label=None) -> Tensor:
+            now = path.at(t)
+            variance = (now.alpha * self.std) ** 2 + now.sigma**2
+            x0 = self.mean + now.alpha * self.std**2 / variance * (x - now.alpha * self.mean)
+            eps = now.sigma / variance * (x - now.alpha * self.mean)
+            return {
+                "x0": x0,
+                "eps": eps,
+                "v": now.alpha * eps - now.sigma * x0,
+                "velocity": now.d_alpha * x0 + now.d_sigma * eps,
+                "score": -eps / now.sigma,
+            }[target]
+
+        return Field(net, path, target)
+
+    def flow(self, path: Path, x: Tensor, start: float, end: float) -> Tensor:
+        """Where the probability-flow ODE takes x from time `start` to time `end`."""
+        now, then = path.along(torch.tensor([start, end], dtype=torch.float64))
+        scale = (((then.alpha * self.std) ** 2 + then.sigma**2) / ((now.alpha * self.std) ** 2 + now.sigma**2)).sqrt()
+        return then.alpha * self.mean + scale * (x - now.alpha * self.mean)
+
+
+@pytest.fixture(scope="session")
+def gaussian() -> Gaussian:
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, 1, 4, 4)
+    mean = torch.rand(shape, generator=generator, dtype=torch.float64) - 0.5
+    std = 0.2 + torch.rand(shape, generator=generator, dtype=torch.float64)
+    return Gaussian(mean, std)
+
+
+class SmallNet(nn.Module):
+    """A fixed, smooth, cheap network net(x, t, label)."""
+
+    def __init__(self, channels: int = 1):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.inner = nn.Conv2d(channels + 1, 16, 3, padding=1)
+            self.outer = nn.Conv2d(16, channels, 3, padding=1)
+        self.requires_grad_(False)
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        time = t.to(x.dtype).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+        return 0.5 * x + self.outer(torch.tanh(self.inner(torch.cat((x, time), dim=1))))
+
+
+@pytest.fixture(scope="session")
+def small_net() -> SmallNet:
+    return SmallNet()
+
+
+@pytest.fixture(scope="session")
+def digits():
+    from bench.data import DATASETS
+
+    return DATASETS.get("digits").load()
+
+
+@pytest.fixture(scope="session")
+def real(digits):
+    from bench.fidelity import Extractor, RealFeatures
+
+    return RealFeatures(digits, Extractor("digits-cnn", torch.device("cpu")))

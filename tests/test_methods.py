@@ -1,0 +1,128 @@
+"""The contract that every registered method keeps; registering one enrols it here."""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+import torch
+
+from bench.noise import ImageNoise
+from bench.plan import evaluations
+from methods import METHODS, RECIPES, VP, Field, Linear, get, get_recipe, sample
+
+
+def variants() -> list:
+    """Every method, and every choice of each option that is a choice."""
+    found = {}
+    for name in METHODS.names():
+        method = get(name)
+        hints = get_type_hints(type(method))
+        for field in fields(method):
+            choices = get_args(hints[field.name]) if get_origin(hints[field.name]) is Literal else ()
+            for variant in [method, *(replace(method, **{field.name: choice}) for choice in choices)]:
+                found[str(variant)] = variant
+        found.setdefault(str(method), method)
+    return list(found.values())
+
+
+VARIANTS = variants()
+STEPPED = [method for method in VARIANTS if not method.adaptive]
+every = pytest.mark.parametrize("method", VARIANTS, ids=str)
+every_stepped = pytest.mark.parametrize("method", STEPPED, ids=str)
+
+
+def noise_from(seed: int):
+    generator = torch.Generator().manual_seed(seed)
+    return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype)
+
+
+@every
+def test_it_prints_as_its_spec_and_says_where_it_comes_from(method):
+    assert get(str(method)) == method
+    assert is_dataclass(method)
+    assert method.recipe in RECIPES.names()
+    module = __import__(type(method).__module__, fromlist=["x"])
+    assert "arXiv" in (type(method).__doc__ + module.__doc__), "the docstring names the paper"
+
+
+@pytest.mark.parametrize("method", [method for method in VARIANTS if method.order], ids=str)
+def test_the_global_error_falls_with_the_declared_order(method, gaussian):
+    # Not on the straight path: there the leading error of the midpoint rule cancels on a Gaussian, and order 3 shows.
+    path = VP()
+    x = torch.randn(8, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    start, end = 0.9, 0.2
+    exact = gaussian.flow(path, x, start, end)
+    counts, errors = (16, 32, 64, 128), []
+    for steps in counts:
+        times = torch.linspace(start, end, steps + 1, dtype=torch.float64)
+        *_, last = method.steps(gaussian.field(path), x, times, None)
+        errors.append((last - exact).square().mean().sqrt().item())
+    slope = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    assert slope == pytest.approx(method.order, abs=0.2)
+
+
+@every
+def test_many_steps_reproduce_mean_and_covariance_of_the_data(method, gaussian):
+    recipe = get_recipe(method.recipe)
+    path = recipe.path
+    noise = noise_from(1)
+    x = noise(torch.empty(4000, 1, 4, 4, dtype=torch.float64))
+    if "clip" in {field.name for field in fields(method)}:
+        method = replace(method, clip=False)  # the Gaussian reaches beyond [-1, 1]
+    images = sample(method, gaussian.field(path, recipe.target), x, None if method.adaptive else 400, noise)
+    torch.testing.assert_close(images.mean(0, keepdim=True), gaussian.mean, rtol=0, atol=0.06)
+    torch.testing.assert_close(images.std(0, keepdim=True), gaussian.std, rtol=0.06, atol=0)
+    correlations = torch.corrcoef(images.flatten(1).T) - torch.eye(16)
+    assert correlations.abs().max() < 0.08
+
+
+@every_stepped
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 7, 10, 50, 999])
+def test_evaluations_are_those_of_the_steps_asked_for(method, steps):
+    recipe = get_recipe(method.recipe)
+    each = {"midpoint": 2, "heun": 2, "rk4": 4}.get(getattr(method, "solver", ""), 1)
+    singular = not isinstance(recipe.path, Linear)  # there the last interval is one evaluation of x0
+    assert evaluations(method, recipe, steps) == (each * (steps - 1) + 1 if singular else each * steps)
+
+
+@every
+def test_the_same_seed_gives_the_same_image_at_any_batch_size(method, small_net):
+    recipe = get_recipe(method.recipe)
+    field = Field(small_net, recipe.path, recipe.target)
+
+    def images(batch_size: int) -> torch.Tensor:
+        batches = []
+        for start in range(0, 64, batch_size):
+            indices = range(start, min(start + batch_size, 64))
+            noise = ImageNoise(0, indices)
+            x = noise(torch.empty(len(indices), 1, 8, 8))
+            batches.append(sample(method, field, x, None if method.adaptive else 7, noise))
+        return torch.cat(batches)
+
+    # An adaptive solver's steps depend on the batch, so its images agree only as far as its tolerance goes.
+    tolerance, sizes = (5e-3, (32,)) if method.adaptive else (1e-4, (1, 7))
+    for batch_size in sizes:
+        torch.testing.assert_close(images(batch_size), images(64), rtol=tolerance, atol=tolerance)
+
+
+@every_stepped
+def test_the_last_step_draws_no_noise(method, small_net):
+    recipe, drawn = get_recipe(method.recipe), []
+
+    def noise(x):
+        drawn.append(True)
+        return torch.randn_like(x)
+
+    sample(method, Field(small_net, recipe.path, recipe.target), torch.randn(2, 1, 8, 8), 1, noise)
+    assert not drawn
+
+
+@every
+def test_it_keeps_the_dtype_and_leaves_its_input_alone(method, small_net):
+    recipe = get_recipe(method.recipe)
+    x = torch.randn(2, 1, 8, 8)
+    before = x.clone()
+    images = sample(method, Field(small_net, recipe.path, recipe.target), x, None if method.adaptive else 3, noise_from(0))
+    assert (images.dtype, images.shape) == (x.dtype, x.shape)
+    torch.testing.assert_close(x, before, rtol=0, atol=0)
