@@ -10,7 +10,7 @@ KERNEL = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])[None,
 
 
 class DigitsCNN(nn.Module):
-    """Three convolutions on 8x8 images and one linear layer of features. forward: images (B, 1, 8, 8) -> logits (B, 13).
+    """Three convolutions on 8x8 images and one linear layer of features. forward: (B, 1, 8, 8) -> logits (B, 13).
 
     It learns to tell the ten digits apart and, so that its features see what few-step samplers get wrong, a clean image
     from a noisy and from a blurred one: ten logits for the digit and three for the damage. Small random deformations

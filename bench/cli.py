@@ -21,6 +21,15 @@ def _mistakes_as_usage_errors():
         raise click.UsageError(" ".join(str(error).split())) from error
 
 
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+weights_option = click.option(
+    "--weights", default="checkpoints", show_default=True, metavar="DIR", help="Own checkpoints, before shipped ones."
+)
+data_root_option = click.option(
+    "--data-root", default="data", show_default=True, metavar="DIR", help="Where torchvision's data sets lie."
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="flowbench")
 def main() -> None:
@@ -33,52 +42,26 @@ def main() -> None:
 
 
 @main.command("run")
-@click.option(
-    "--methods", metavar="SPECS", help="Comma-separated, as in ddim[eta=0.5],flow.  [default: ddpm,ddim,pf_ode,flow]"
-)
+@click.option("--methods", metavar="SPECS", help="As in ddim[eta=0.5],flow.  [default: ddpm,ddim,pf_ode,flow]")
 @click.option("--steps", metavar="N,...", help="Intervals of the time grid, one or several counts.  [default: 10,50]")
 @click.option("--nfe", metavar="N,...", help="Instead of --steps: at most this many network evaluations per image.")
-@click.option(
-    "--dataset", metavar="NAME", help="What the networks were trained on; see `bench list datasets`.  [default: digits]"
-)
+@click.option("--dataset", metavar="NAME", help="What the networks were trained on.  [default: digits]")
 @click.option("--recipe", metavar="NAME", help="Run every method on this recipe's checkpoint instead of its own.")
-@click.option(
-    "--grid", metavar="NAME", help="Time grid for every method, as in karras[rho=5].  [default: each method's own]"
-)
+@click.option("--grid", metavar="NAME", help="Time grid for all, as in karras[rho=5].  [default: each method's own]")
 @click.option("--samples", type=int, metavar="N", help="Images per cell and seed block.  [default: 1000]")
-@click.option(
-    "--seeds", metavar="K,...", help="Seed blocks, as in 0-4; several give FID a confidence interval.  [default: 0]"
-)
-@click.option("--batch-size", type=int, default=256, show_default=True, metavar="N", help="Images generated at a time.")
-@click.option(
-    "--metrics", metavar="NAMES", help="Figures of quality; see `bench list metrics`.  [default: fid,novelty]"
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option(
-    "--dtype",
-    default="float32",
-    show_default=True,
-    metavar="NAME",
-    help="Precision of the network: float32, bfloat16, float16.",
-)
+@click.option("--seeds", metavar="K,...", help="Seed blocks, as in 0-4; several give an interval.  [default: 0]")
+@click.option("--batch-size", type=int, default=256, show_default=True, metavar="N", help="Images at a time.")
+@click.option("--metrics", metavar="NAMES", help="Figures of quality.  [default: fid,novelty]")
+@device_option
+@click.option("--dtype", default="float32", show_default=True, help="Of the network: float32, bfloat16, float16.")
 @click.option("--compile", is_flag=True, help="Run the network through torch.compile.")
-@click.option(
-    "--output", metavar="DIR", help="Run directory.  [default: results/runs/..., the same for the same command]"
-)
+@click.option("--output", metavar="DIR", help="Run directory.  [default: the same for the same command]")
 @click.option("--no-timing", "timing", flag_value=False, default=True, help="Leave out the speed.")
 @click.option("--no-quality", "quality", flag_value=False, default=True, help="Leave out the quality.")
 @click.option("--preset", metavar="NAME", help="With --no-quality: time a random network of this size, as in cifar10.")
-@click.option(
-    "--weights",
-    default="checkpoints",
-    show_default=True,
-    metavar="DIR",
-    help="Your own checkpoints, looked up before the shipped ones.",
-)
-@click.option(
-    "--data-root", default="data", show_default=True, metavar="DIR", help="Where torchvision's data sets lie."
-)
-@click.option("--download", is_flag=True, help="Allow fetching data sets and Inception's weights.")
+@weights_option
+@data_root_option
+@click.option("--download", is_flag=True, help="Allow fetching the data set and Inception's weights.")
 @click.pass_context
 def run(context: click.Context, **options: object) -> None:
     """Sweep methods over step counts; write results.csv and report.md as cells finish.
@@ -125,21 +108,13 @@ def report(run: Path) -> None:
 @click.argument("method", metavar="METHOD")
 @click.option("--steps", type=click.IntRange(1), help="Intervals of the time grid.  [default: 10; none if adaptive]")
 @click.option("--count", type=click.IntRange(1, 4096), default=64, show_default=True, help="Images to draw.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), default="samples.png", show_default=True, help="PNG file to write."
-)
+@click.option("--output", type=click.Path(path_type=Path), default="samples.png", show_default=True, help="PNG file.")
 @click.option("--seed", type=click.IntRange(0, 4095), default=0, show_default=True, help="Seed block of the noise.")
-@click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What the network was trained on.")
+@click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What it was trained on.")
 @click.option("--recipe", metavar="NAME", help="Run on this recipe's checkpoint instead of the method's own.")
 @click.option("--grid", metavar="NAME", help="Time grid.  [default: the method's own]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option(
-    "--weights",
-    default="checkpoints",
-    show_default=True,
-    metavar="DIR",
-    help="Your own checkpoints, looked up before the shipped ones.",
-)
+@device_option
+@weights_option
 def sample(method: str, output: Path, **options: object) -> None:
     """Draw images with METHOD and write them into one picture.
 
@@ -158,31 +133,13 @@ def sample(method: str, output: Path, **options: object) -> None:
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What to train on.")
 @click.option("--iterations", type=click.IntRange(1), default=12_000, show_default=True, help="Optimiser steps.")
 @click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Images a step.")
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=1e-3,
-    show_default=True,
-    help="Of AdamW, at its peak.",
-)
-@click.option(
-    "--ema-decay",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.999,
-    show_default=True,
-    help="Of the averaged weights.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0, 255), default=0, show_default=True, help="Of initialisation, batches and noise."
-)
-@click.option(
-    "--output", default="checkpoints", show_default=True, metavar="DIR", help="Write DIR/DATASET/RECIPE.safetensors."
-)
+@click.option("--learning-rate", type=click.FloatRange(0, 1), default=1e-3, show_default=True, help="Its peak.")
+@click.option("--ema-decay", type=click.FloatRange(0, 1), default=0.999, show_default=True, help="Of the average.")
+@click.option("--seed", type=click.IntRange(0, 255), default=0, show_default=True, help="Of all that is random.")
+@click.option("--output", default="checkpoints", show_default=True, metavar="DIR", help="Write DIR/DATASET/RECIPE.*")
 @click.option("--half", is_flag=True, help="Store the weights as float16: half the size.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option(
-    "--data-root", default="data", show_default=True, metavar="DIR", help="Where torchvision's data sets lie."
-)
+@device_option
+@data_root_option
 @click.option("--download", is_flag=True, help="Allow fetching the data set.")
 @click.pass_context
 def train(context: click.Context, recipe: str, **options: object) -> None:

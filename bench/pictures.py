@@ -30,7 +30,7 @@ def draw(run: Path, frame: pd.DataFrame, facts: dict) -> dict[str, str]:
 
 
 def mosaic(images: np.ndarray, columns: int = COLUMNS, scale: int = 1) -> np.ndarray:
-    """uint8 images (N, C, H, W) side by side with a margin, every pixel enlarged to scale x scale: (rows, columns, 3)."""
+    """uint8 images (N, C, H, W) side by side with a margin, enlarged: one picture (height, width, 3)."""
     count, _, height, width = images.shape
     rows = -(-count // columns)
     canvas = np.full((rows * (height + MARGIN) + MARGIN, columns * (width + MARGIN) + MARGIN, 3), 255, np.uint8)

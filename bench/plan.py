@@ -19,7 +19,7 @@ DEFAULT_SAMPLES = 1000
 
 @dataclass(frozen=True)
 class Sweep:
-    """The options of `bench run`. Those that default to None have no effect in some runs, where giving them is an error.
+    """The options of `bench run`. Giving one where it has no effect is an error; None stands for not given.
 
     Lists may be given as sequences or as on the command line: methods="ddim[eta=0.5],flow", steps="10,50", seeds="0-4".
     """
@@ -61,7 +61,7 @@ class Job:
 
 
 def normalise(sweep: Sweep) -> Sweep:
-    """The same sweep with lists parsed and defaults filled in. Raises InputError or SpecError for what cannot be run."""
+    """The same sweep with lists parsed and defaults filled in. Raises InputError or SpecError."""
     _reject_idle_options(sweep)
     sweep = replace(
         sweep,

@@ -15,7 +15,7 @@ import torch
 import methods
 import models
 
-PACKAGES = ["flowbench", "torch", "torchvision", "torch-fidelity", "torchdiffeq", "numpy", "pandas", "scikit-learn"]
+PACKAGES = "flowbench torch torchvision torch-fidelity torchdiffeq numpy pandas scikit-learn".split()
 
 
 def fingerprint(facts: object) -> str:

@@ -9,6 +9,6 @@ from methods._registry import register
 @register("pf_ode")
 @dataclass(frozen=True)
 class PFODE(ODE):
-    """dx/dt = alpha' x0(x, t) + sigma' eps(x, t) on a diffusion checkpoint, the deterministic twin of its SDE (eq. 13)."""
+    """dx/dt = alpha' x0(x, t) + sigma' eps(x, t) on a diffusion checkpoint: the twin of its SDE (eq. 13)."""
 
     recipe = "ddpm"

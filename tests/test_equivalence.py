@@ -90,6 +90,8 @@ def test_adaptive_solvers_reach_the_exact_solution(gaussian, name, reached):
     recipe = get_recipe(name if name == "flow" else "ddpm")
     x = torch.randn(4, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     exact = gaussian.flow(recipe.path, x, 1.0, 0.0)
-    images = sample(get(f"{name}[solver=dopri5,rtol=1e-8,atol=1e-8]"), gaussian.field(recipe.path, recipe.target), x, None, None)
+    images = sample(
+        get(f"{name}[solver=dopri5,rtol=1e-8,atol=1e-8]"), gaussian.field(recipe.path, recipe.target), x, None, None
+    )
     # On the variance-preserving path the last stretch, from t_min to 0, is one evaluation of x0.
     close(images, exact, rtol=0, atol=reached)

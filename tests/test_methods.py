@@ -123,6 +123,8 @@ def test_it_keeps_the_dtype_and_leaves_its_input_alone(method, small_net):
     recipe = get_recipe(method.recipe)
     x = torch.randn(2, 1, 8, 8)
     before = x.clone()
-    images = sample(method, Field(small_net, recipe.path, recipe.target), x, None if method.adaptive else 3, noise_from(0))
+    images = sample(
+        method, Field(small_net, recipe.path, recipe.target), x, None if method.adaptive else 3, noise_from(0)
+    )
     assert (images.dtype, images.shape) == (x.dtype, x.shape)
     torch.testing.assert_close(x, before, rtol=0, atol=0)

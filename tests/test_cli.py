@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.cli import main
+
+QUICK = ["--samples", "80", "--batch-size", "40"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_run_prints_and_writes_a_report():
+    result = invoke("run", "--methods", "ddim,flow", "--steps", "1,2", *QUICK)
+    assert result.exit_code == 0, result.output
+    (folder,) = Path("results/runs").iterdir()
+    assert "FID (digits-cnn)" in result.output
+    report = (folder / "report.md").read_text()
+    assert report.count("\n| ddim ") == 2
+    assert "real images (floor)" in report
+    assert "±" in report
+    for picture in ("samples.png", "quality.png"):
+        assert f"pictures/{picture}" in report
+        assert (folder / "pictures" / picture).read_bytes().startswith(b"\x89PNG")
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["environment"]["packages"]["torch"]
+    assert facts["quality"]["reference_images"] == 797
+
+    (folder / "report.md").unlink()
+    assert invoke("report", folder).exit_code == 0
+    assert (folder / "report.md").read_text() == report
+
+    again = invoke("run", "--methods", "ddim,flow", "--steps", "1,2", *QUICK)
+    assert "4 of 4 cells are done already" in again.output
+
+
+def test_too_few_samples_for_the_covariance_are_pointed_out():
+    result = invoke("run", "--methods", "ddim", "--steps", "1", "--samples", "40", "--no-timing", "--output", "run")
+    assert result.exit_code == 0
+    assert "Too few samples" in Path("run/report.md").read_text()
+
+
+def test_sample_writes_a_picture():
+    result = invoke("sample", "flow", "--steps", "2", "--count", "5", "--output", "some/grid.png")
+    assert result.exit_code == 0, result.output
+    assert "5 images, 2 network evaluations each" in result.output
+    assert Path("some/grid.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_list_names_everything():
+    output = invoke("list").output
+    for name in ("ddim[eta=0.0,clip=false]", "pf_ode", "digits", "fashion-mnist", "karras[rho=7.0]", "fid", "novelty"):
+        assert name in output
+    assert invoke("list", "grids").output.splitlines()[0].startswith("karras[rho=7.0]")
+
+
+def test_train_writes_a_checkpoint_that_run_prefers():
+    assert invoke("train", "flow", "--iterations", "2", "--batch-size", "8").exit_code == 0
+    assert Path("checkpoints/digits/flow.safetensors").exists()
+    result = invoke("run", "--methods", "flow", "--steps", "1", *QUICK, "--no-timing", "--output", "run")
+    assert result.exit_code == 0
+    shipped = invoke("run", "--methods", "flow", "--steps", "1", *QUICK, "--no-timing", "--weights", "none")
+    assert json.loads(Path("run/run.json").read_text())["checkpoints"] != {}
+    assert result.output.splitlines()[2] != shipped.output.splitlines()[2]
+
+
+WRONG = [
+    (["run", "--methods", "dimm"], "Did you mean 'ddim'?"),
+    (["run", "--methods", "ddim[eat=1]"], "Did you mean 'eta'?"),
+    (["run", "--methods", "ddim[eta=7]"], "between 0 and 1"),
+    (["run", "--steps", "0"], "--steps must be 1 or more"),
+    (["run", "--steps", "1.5"], "whole numbers"),
+    (["run", "--samples", "-3"], "--samples must lie between 2"),
+    (["run", "--samples", "many"], "not a valid integer"),
+    (["run", "--dataset", "digit"], "Did you mean 'digits'?"),
+    (["run", "--dataset", "cifar10", "--methods", "ddim"], "bench train ddpm --dataset cifar10"),
+    (["run", "--metrics", "fad"], "Did you mean 'fid'?"),
+    (["run", "--device", "cuda:77"], "use --device cpu, or auto"),
+    (["run", "--device", "toaster"], "use --device cpu, or auto"),
+    (["run", "--output", "file/run"], "choose another --output"),
+    (["run", "--weights", "corrupt"], "damaged or not a safetensors file"),
+    (["run", "--grd", "karras"], "No such option"),
+    (["run", "--preset", "cifar10"], "add --no-quality"),
+    (["report", "nowhere"], "give the directory of a `bench run`"),
+    (["report", "other.csv"], "no column 'method'"),
+    (["sample", "ddmp"], "Did you mean 'ddpm'?"),
+    (["sample", "flow", "--count", "0"], "0 is not in the range"),
+    (["sample", "flow", "--steps", "1", "--count", "1", "--output", "grid.xyz"], "Cannot write the picture"),
+    (["sample", "flow[solver=dopri5]", "--steps", "5"], "no effect"),
+    (["train", "flaw"], "Did you mean 'flow'?"),
+    (["train", "flow", "--dataset", "mnist"], "add --download"),
+    (["list", "samplers"], "methods"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, message):
+    Path("file").write_text("")
+    Path("other.csv").write_text("a,b\n1,2\n")
+    Path("corrupt/digits").mkdir(parents=True)
+    Path("corrupt/digits/ddpm.safetensors").write_bytes(b"not a checkpoint")
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    (error,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert message in error
+    assert "Traceback" not in result.output
+    assert not Path("results").exists(), "nothing is begun that cannot be finished"

@@ -1,0 +1,171 @@
+"""The sweep as a user sees it, through the Python function; test_cli.py covers the command."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import bench
+from bench.data import to_uint8
+from bench.errors import InputError
+from bench.noise import ImageNoise, image_labels
+from bench.plan import Sweep
+from bench.runner import Session, Started
+from bench.store import COLUMNS, read_raw, read_results
+from methods import METHODS, Field, Method, get, get_recipe, register, sample
+from models import load, shipped
+
+QUICK = {"samples": 80, "batch_size": 40, "steps": "2"}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def broken():
+    """Methods that go wrong in the ways methods do."""
+
+    @dataclass(frozen=True)
+    class Raises(Method):
+        recipe = "ddpm"
+
+        def steps(self, field, x, times, noise):
+            raise RuntimeError("the sampler\nbroke")
+            yield
+
+    @dataclass(frozen=True)
+    class Explodes(Method):
+        recipe = "ddpm"
+
+        def steps(self, field, x, times, noise):
+            yield x / 0
+
+    @dataclass(frozen=True)
+    class Interrupted(Method):
+        recipe = "ddpm"
+
+        def steps(self, field, x, times, noise):
+            raise KeyboardInterrupt
+            yield
+
+    before = METHODS.names()
+    for name, cls in (("raises", Raises), ("explodes", Explodes), ("interrupted", Interrupted)):
+        register(name)(cls)
+    yield
+    for name in set(METHODS.names()) - set(before):
+        del METHODS._classes[name]
+
+
+def test_a_run_returns_its_rows_with_the_documented_columns():
+    frame = bench.run(methods="ddim,flow", **QUICK)
+    assert list(frame.columns)[: len(COLUMNS)] == COLUMNS
+    assert frame["method"].tolist() == ["ddim", "flow"]
+    assert (frame["status"] == "ok").all()
+    assert frame["nfe"].tolist() == [2, 2]
+    assert (frame["fid"] > frame["fid_floor"]).all()
+    assert frame["overhead_ratio"].between(0.5, 2).all()
+    assert frame["images_per_s"].to_numpy() == pytest.approx(40 / frame["latency_s"].to_numpy())
+    pd.testing.assert_frame_equal(
+        read_results(frame.attrs["output"] and bench.runner.Path(frame.attrs["output"])), frame
+    )
+
+
+def test_the_score_is_that_of_the_images_one_would_draw_by_hand(real):
+    frame = bench.run(methods="ddpm", timing=False, **QUICK)
+    recipe = get_recipe("ddpm")
+    field = Field(load(shipped("digits", "ddpm")).unet(), recipe.path, recipe.target, image_labels(0, range(80), 10))
+    noise = ImageNoise(0, range(80))
+    with torch.inference_mode():
+        images = to_uint8(sample(get("ddpm"), field, noise(torch.empty(80, 1, 8, 8)), 2, noise))
+    assert frame["fid"].item() == pytest.approx(real.frechet(real.extractor(images)), rel=1e-3)
+    kept = read_raw(bench.runner.Path(frame.attrs["output"]), frame["cell"].item())["images"]
+    assert np.abs(kept.astype(int) - images[:16].numpy()).max() <= 1
+    assert frame["latency_s"].isna().all()
+
+
+def test_the_same_run_resumes_and_skips_what_is_done():
+    options = {"methods": "ddim,flow", "output": "run", "timing": False} | QUICK
+    first = bench.run(**options)
+    session = Session(Sweep(**options))
+    assert session.pending == []
+    more = Session(Sweep(**options | {"methods": "ddim,flow,pf_ode"}))
+    assert [str(job) for job in more.pending] == ["pf_ode 2 steps"]
+    for _ in more.execute():
+        pass
+    pd.testing.assert_frame_equal(more.store.frame().iloc[:2], first.iloc[:2])
+
+
+def test_another_protocol_does_not_mix_into_a_run():
+    bench.run(methods="ddim", output="run", timing=False, **QUICK)
+    with pytest.raises(InputError, match="another protocol"):
+        bench.run(methods="ddim", output="run", timing=False, **QUICK | {"samples": 90})
+
+
+def test_a_failed_cell_is_a_row_and_the_others_go_on(broken):
+    frame = bench.run(methods="raises,explodes,ddim", timing=False, output="run", **QUICK)
+    assert frame["status"].tolist() == ["failed", "failed", "ok"]
+    assert frame["error"][0].startswith("RuntimeError: the sampler broke (test_runner.py:")
+    assert "40 of 40 images are not finite" in frame["error"][1]
+    assert "2 failed" in bench.runner.Path("run/report.md").read_text()
+    again = Session(Sweep(methods="raises,explodes,ddim", timing=False, output="run", **QUICK))
+    assert len(again.pending) == 2, "failed cells are tried again, the measured one is not"
+
+
+def test_an_interrupt_keeps_what_is_done(broken):
+    options = {"methods": "ddim,interrupted,flow", "timing": False, "output": "run"} | QUICK
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(**options)
+    rows = read_results(bench.runner.Path("run"))
+    assert rows["method"].tolist() == ["ddim"]
+    assert bench.runner.Path("run/report.md").exists()
+    assert [str(job) for job in Session(Sweep(**options)).pending] == ["interrupted 2 steps", "flow 2 steps"]
+
+
+def test_seed_blocks_give_a_mean_and_an_interval():
+    frame = bench.run(methods="flow", seeds="0-2", timing=False, **QUICK)
+    row = frame.iloc[0]
+    values = read_raw(bench.runner.Path(frame.attrs["output"]), row["cell"])["fid"]
+    assert len(set(values)) == 3
+    assert row["fid"] == pytest.approx(values.mean())
+    assert row["fid_ci_low"] < row["fid"] < row["fid_ci_high"]
+
+
+def test_an_adaptive_method_has_counted_evaluations_and_no_steps():
+    row = bench.run(methods="flow[solver=dopri5,rtol=0.01,atol=0.01]", samples=80, batch_size=80, timing=False).iloc[0]
+    assert pd.isna(row["steps"])
+    assert row["grid"] == ""
+    assert 8 < row["nfe"] < 200
+
+
+def test_a_budget_beyond_a_method_is_a_skipped_row():
+    frame = bench.run(methods="flow[solver=rk4],ddim", nfe="2", samples=80, timing=False)
+    assert frame["status"].tolist() == ["skipped", "ok"]
+    assert frame["nfe"].tolist()[1] == 2
+    assert "more than 2 evaluations" in frame["error"][0]
+
+
+def test_a_random_network_of_a_preset_is_timed_without_weights():
+    row = bench.run(methods="ddim", steps="1", preset="mnist", quality=False, batch_size=1).iloc[0]
+    assert (row["status"], row["dataset"], row["resolution"]) == ("ok", "mnist", 28)
+    assert row["latency_s"] > 0
+    assert pd.isna(row["fid"])
+    assert row["gflops_per_image"] > 0.1
+
+
+def test_the_gauge_counts_while_a_cell_runs():
+    session = Session(Sweep(methods="flow", timing=False, **QUICK))
+    started = next(event for event in session.execute() if isinstance(event, Started))
+    for _ in session.execute():
+        pass
+    assert started.expected == 160
+
+
+def test_bfloat16_runs_the_network_low_and_the_state_high():
+    frame = bench.run(methods="flow", dtype="bfloat16", timing=False, **QUICK)
+    exact = bench.run(methods="flow", timing=False, **QUICK)
+    assert frame["fid"].item() == pytest.approx(exact["fid"].item(), rel=0.1)
+    assert frame["fid"].item() != exact["fid"].item()

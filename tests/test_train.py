@@ -1,0 +1,100 @@
+import pytest
+import torch
+
+import bench.train as training_module
+from bench.errors import InputError
+from bench.train import Settings, plan_training, recipe_loss
+from methods import Field, get_recipe
+from models import CheckpointError, load
+
+
+def plan(folder, recipe="flow", **options):
+    settings = {"iterations": 6, "batch_size": 16, "seed": 0} | options
+    return plan_training(recipe, "digits", str(folder), False, "cpu", "data", False, **settings)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    monkeypatch.setattr(training_module, "LOG_EVERY", 2)
+    monkeypatch.setattr(training_module, "SAVE_EVERY", 2)
+
+
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path):
+    whole, parts = plan(tmp_path / "whole"), plan(tmp_path / "parts")
+    assert [row[0] for row in whole.run()] == [2, 4, 6]
+    run = parts.run()
+    next(run)
+    run.close()  # as an interrupt would: the state is saved, the checkpoint is not yet there
+    assert not parts.output.exists()
+    assert [row[0] for row in plan(tmp_path / "parts").run()] == [4, 6]
+
+    expected, found = load(whole.output), load(parts.output)
+    for key, value in expected.weights.items():
+        torch.testing.assert_close(found.weights[key], value, rtol=0, atol=0)
+    assert found.metadata["recipe"] == "flow"
+    assert found.metadata["iterations"] == "6"
+    assert found.metadata["data"] == "730c54351466"
+    curve = (tmp_path / "parts/digits/flow.loss.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in curve] == ["iteration", "2", "4", "6"]
+    assert (tmp_path / "parts/digits/flow.loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_state_of_another_run_or_a_damaged_one_is_refused(tmp_path):
+    for _ in plan(tmp_path, iterations=2).run():
+        pass
+    with pytest.raises(InputError, match="another seed"):
+        next(plan(tmp_path, seed=1).run())
+    state = tmp_path / "digits/flow.state.safetensors"
+    state.write_bytes(state.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        next(plan(tmp_path).run())
+
+
+def test_a_hundred_iterations_lower_the_loss(tmp_path):
+    rows = list(plan(tmp_path, iterations=100, batch_size=32).run())
+    first, last = (sum(row[1] for row in part) for part in (rows[:5], rows[-5:]))
+    assert last < 0.7 * first
+
+
+def test_the_classifier_trains_in_the_same_loop(tmp_path):
+    rows = list(plan(tmp_path, recipe="digits-cnn", iterations=200, batch_size=64).run())
+    assert rows[-1][1] < 0.7 * rows[0][1]
+    with pytest.raises(InputError, match="classifier of the digits"):
+        plan_training("digits-cnn", "mnist", str(tmp_path), False, "cpu", "data", False)
+
+
+@pytest.mark.parametrize("name", ["ddpm", "flow"])
+def test_a_perfect_network_has_no_loss(name):
+    """Data at a single point: the network that knows it predicts the target exactly."""
+    recipe, point = get_recipe(name), torch.full((64, 1, 4, 4), 0.3, dtype=torch.float64)
+
+    def net(x, t, label):
+        now = recipe.path.at(t)
+        eps = (x - now.alpha * point) / now.sigma
+        return eps if recipe.target == "eps" else now.d_alpha * point + now.d_sigma * eps
+
+    loss = recipe.loss(Field(net, recipe.path, recipe.target), point, None, torch.randn_like, None)
+    assert loss.shape == (64,)
+    assert loss.max() < 1e-12
+
+
+def test_labels_are_dropped_at_the_given_rate():
+    seen = []
+
+    def net(x, t, label):
+        seen.append(label)
+        return x
+
+    recipe = get_recipe("flow")
+    torch.manual_seed(0)
+    loss = recipe_loss(recipe, Field(net, recipe.path, recipe.target), classes=10, drop=0.1)
+    loss(torch.zeros(5000, 1, 1, 1), torch.arange(5000) % 10)
+    assert (seen[0] == 10).float().mean().item() == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    settings = Settings(iterations=1000, learning_rate=1e-3)
+    rates = [settings.rate(iteration) for iteration in range(1000)]
+    assert rates[0] < 1e-5
+    assert rates.index(max(rates)) == 199
+    assert rates[-1] < 1e-8
