@@ -22,12 +22,8 @@ def _mistakes_as_usage_errors():
 
 
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-weights_option = click.option(
-    "--weights", default="checkpoints", show_default=True, metavar="DIR", help="Own checkpoints, before shipped ones."
-)
-data_root_option = click.option(
-    "--data-root", default="data", show_default=True, metavar="DIR", help="Where torchvision's data sets lie."
-)
+weights_option = click.option("--weights", metavar="DIR", help="Own checkpoints, tried first.  [default: checkpoints]")
+data_root_option = click.option("--data-root", metavar="DIR", help="Where data sets lie.  [default: data]")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -136,7 +132,7 @@ def sample(method: str, output: Path, **options: object) -> None:
 @click.option("--learning-rate", type=click.FloatRange(0, 1), default=1e-3, show_default=True, help="Its peak.")
 @click.option("--ema-decay", type=click.FloatRange(0, 1), default=0.999, show_default=True, help="Of the average.")
 @click.option("--seed", type=click.IntRange(0, 255), default=0, show_default=True, help="Of all that is random.")
-@click.option("--output", default="checkpoints", show_default=True, metavar="DIR", help="Write DIR/DATASET/RECIPE.*")
+@click.option("--output", metavar="DIR", help="Write DIR/DATASET/RECIPE.safetensors.  [default: checkpoints]")
 @click.option("--half", is_flag=True, help="Store the weights as float16: half the size.")
 @device_option
 @data_root_option
@@ -184,10 +180,10 @@ def _print_results(folder: Path) -> None:
     from bench.store import read_facts, read_results
     from bench.table import alignment, table
 
-    text = table(read_results(folder), read_facts(folder))
+    text = table(read_results(folder), read_facts(folder)).drop(columns=["images/s", "peak (MB)"], errors="ignore")
     printed = Table(box=None, pad_edge=False)
     for column in text.columns:
-        printed.add_column(Text(column), justify=alignment(column))
+        printed.add_column(Text(column), justify=alignment(column), no_wrap=column == "method")
     for row in text.itertuples(index=False):
         printed.add_row(*map(Text, row))
     Console(width=None if Console().is_terminal else 160).print(printed)

@@ -72,8 +72,8 @@ class Dataset(Plugin, ABC):
     extractor: ClassVar[str] = "inception-v3-compat"
 
     @abstractmethod
-    def load(self, root: str = "data", download: bool = False) -> Images:
-        """Read the images. Raises InputError, which says what to run, if they are not there."""
+    def load(self, root: str | None = None, download: bool = False) -> Images:
+        """Read the images from the folder `root`. Raises InputError, which says what to run, if they are not there."""
 
 
 DATASETS = Registry("dataset", Dataset)
@@ -86,7 +86,9 @@ class Digits(Dataset):
 
     resolution, channels, classes, preset, extractor = 8, 1, 10, "digits", "digits-cnn"
 
-    def load(self, root="data", download=False):
+    def load(self, root=None, download=False):
+        if root or download:
+            raise InputError("The digits come with scikit-learn: leave out --data-root and --download.")
         from sklearn.datasets import load_digits
 
         digits = load_digits()
@@ -101,9 +103,10 @@ class TorchvisionData(Dataset, ABC):
 
     source: ClassVar[str]
 
-    def load(self, root="data", download=False):
+    def load(self, root=None, download=False):
         from torchvision import datasets
 
+        root = root or "data"
         source = getattr(datasets, self.source)
         try:
             train, test = (source(root, train=train, download=download) for train in (True, False))

@@ -1,6 +1,7 @@
 """One cell: the images that are scored are the ones that are timed, with bare forwards of the network in between."""
 
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 import torch
@@ -9,12 +10,13 @@ from torch import Tensor
 from bench.data import to_uint8
 from bench.network import Backbone
 from bench.noise import ImageNoise
-from bench.plan import Job
+from bench.plan import Job, evaluations
 from bench.timing import PeakMemory, gflops, median_and_iqr, timed
 from methods import sample
 
 FORWARDS = 4  # bare forwards before the first batch and after every one
 ROUNDS = 5  # timed batches where no images are asked for
+LEAST_ROUNDS = 3  # timed batches where few images are asked for
 PICTURED = 16  # images of each cell that are kept
 
 
@@ -60,14 +62,22 @@ class Cell:
 
 
 class Gauge:
-    """How far a cell is: image evaluations so far, read while it runs at no cost to what is timed."""
+    """How far a cell is, in evaluations of single images, read while it runs at no cost to what is timed."""
 
     def __init__(self) -> None:
         self.finished, self.network = 0, None
+        self.expected: int | None = None  # in all; None for an adaptive method
+
+    def expect(self, job: Job, backbone: Backbone, samples: int, seeds: tuple[int, ...], batch_size: int) -> None:
+        """Foresee the whole, by a dry run on one pixel."""
+        if job.steps:
+            batch = min(batch_size, samples)
+            images = ceil(samples / batch) * batch * len(seeds)
+            self.expected = images * evaluations(job.method, backbone.recipe, job.steps, job.grid)
 
     @property
     def evaluations(self) -> int:
-        """Single-image evaluations of the network up to now."""
+        """Up to now."""
         return self.finished + (self.network.evaluations if self.network else 0)
 
 
@@ -89,6 +99,8 @@ def measure(
             starts = range(0, samples, cell.batch_size)
             batches = [_batch(job, backbone, block, start, cell, timing, gauge) for start in starts]
             cell.images[block] = torch.cat(batches)[:samples]
+        while timing and len(cell.latencies) < LEAST_ROUNDS:
+            _batch(job, backbone, seeds[0], 0, cell, timing, gauge)
     if timing:
         cell.peak_memory_mb = memory.megabytes
         cell.gflops_per_image *= cell.nfe
@@ -107,11 +119,11 @@ def generate(job: Job, backbone: Backbone, block: int, indices: range, gauge: Ga
 
 
 def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, timing: bool, gauge: Gauge) -> Tensor:
-    images, seconds, evaluations = generate(job, backbone, block, range(start, start + cell.batch_size), gauge)
+    images, seconds, evaluated = generate(job, backbone, block, range(start, start + cell.batch_size), gauge)
     broken = (~images.isfinite()).flatten(1).any(1).sum().item()
     if broken:
         raise NotFinite(f"{broken} of {len(images)} images are not finite")
-    cell.evaluations.append(evaluations)
+    cell.evaluations.append(evaluated)
     if timing:
         cell.latencies.append(seconds)
         cell.forwards += _bare_forwards(backbone, cell.batch_size)

@@ -13,6 +13,8 @@ from bench.noise import image_labels
 from methods import Field, Recipe, get_recipe
 from models import PRESETS, CheckpointError, UNet, load, shipped
 
+FOLDER = "checkpoints"  # the user's own checkpoints, unless told otherwise
+
 
 class Network:
     """What a Field calls: a U-Net in its own precision, whose evaluations are counted, not declared."""
@@ -56,24 +58,24 @@ class Backbone:
         return image_labels(block, indices, classes).to(self.device) if classes else None
 
 
-def find_checkpoint(folder: Path, dataset: str, recipe: str) -> Path:
+def find_checkpoint(folder: str | None, dataset: str, recipe: str) -> Path:
     """The checkpoint of a recipe: the user's own in `folder` before the shipped one. Raises InputError if none is."""
     for path in (checkpoint_path(folder, dataset, recipe), shipped(dataset, recipe)):
         if path.exists():
             return path
     raise InputError(
-        f"There is no checkpoint of {recipe} for {dataset} in {str(folder)!r}: "
+        f"There is no checkpoint of {recipe} for {dataset} in {folder or FOLDER!r}: "
         f"train it with `bench train {recipe} --dataset {dataset}`."
     )
 
 
-def checkpoint_path(folder: Path, dataset: str, recipe: str) -> Path:
+def checkpoint_path(folder: str | None, dataset: str, recipe: str) -> Path:
     """Where `bench train` writes and `bench run` looks."""
-    return folder / dataset / f"{recipe}.safetensors"
+    return Path(folder or FOLDER) / dataset / f"{recipe}.safetensors"
 
 
 def load_backbone(
-    recipe: str, dataset: Dataset, folder: Path, device: torch.device, dtype: torch.dtype, compiled: bool
+    recipe: str, dataset: Dataset, folder: str | None, device: torch.device, dtype: torch.dtype, compiled: bool
 ) -> Backbone:
     """The trained network of a recipe. Raises InputError or CheckpointError if there is none that fits."""
     checkpoint = load(find_checkpoint(folder, dataset.name, recipe))

@@ -41,8 +41,8 @@ class Sweep:
     timing: bool = True
     quality: bool = True
     preset: str | None = None
-    weights: str = "checkpoints"
-    data_root: str = "data"
+    weights: str | None = None
+    data_root: str | None = None
     download: bool = False
 
 
@@ -129,6 +129,7 @@ def _reject_idle_options(sweep: Sweep) -> None:
     conflicts = [
         ("steps", "nfe", "--steps and --nfe are two ways to say the same: give one of them."),
         ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
+        ("weights", "preset", "--preset times a random network, without weights: leave out --weights."),
     ]
     for one, other, message in conflicts:
         if {one, other} <= given:
@@ -137,9 +138,9 @@ def _reject_idle_options(sweep: Sweep) -> None:
         raise InputError("--preset times a random network, whose images mean nothing: add --no-quality.")
     if not sweep.quality and not sweep.timing:
         raise InputError("--no-quality and --no-timing together leave nothing to measure: drop one of them.")
-    for name in ("samples", "metrics", "seeds"):
+    for name in ("samples", "metrics", "seeds", "data_root", "download"):
         if not sweep.quality and name in given:
-            raise InputError(f"--{name} has no effect with --no-quality: leave it out.")
+            raise InputError(f"--{name.replace('_', '-')} has no effect with --no-quality: leave it out.")
 
 
 def _check_values(sweep: Sweep) -> None:

@@ -13,6 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bench.measure import Gauge
 from bench.runner import Finished, Session, Started
 from bench.table import label
 from bench.train import Training
@@ -21,13 +22,12 @@ from bench.train import Training
 class CellProgress(Progress):
     """Bars that read the running cell's gauge whenever they are drawn."""
 
-    cell: tuple[TaskID, Started] | None = None
+    cell: tuple[TaskID, Gauge] | None = None
 
     def get_renderables(self) -> Iterable:
         if self.cell:
-            task, started = self.cell
-            done = started.gauge.evaluations
-            self.tasks[self.task_ids.index(task)].completed = min(done, started.expected or done)
+            task, gauge = self.cell
+            self.update(task, completed=gauge.evaluations, total=gauge.expected)
         yield from super().get_renderables()
 
 
@@ -48,8 +48,8 @@ def show(session: Session) -> bool:
         try:
             for event in session.execute():
                 if isinstance(event, Started):
-                    bars.reset(cell, description=str(event.job), total=event.expected)
-                    bars.cell = (cell, event)
+                    bars.reset(cell, description=str(event.job), total=None)
+                    bars.cell = (cell, event.gauge)
                 else:
                     bars.cell = None
                     bars.advance(sweep)

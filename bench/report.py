@@ -18,7 +18,8 @@ held-out images. Near 1: as new as unseen data. Near 0: copies of the training i
 READING_SPEED = """\
 - **latency**: median wall seconds for one batch of {batch}, with the distance between the quartiles. **overhead**: \
 latency / (NFE x one bare forward of the same network, measured in between); 1.00 is a sampler that costs nothing \
-itself, and the only speed here that may be compared between machines."""
+itself, and the only speed here that may be compared between machines. \
+**peak**: of the allocator on a GPU, of the whole process on the CPU."""
 
 
 def write(run: Path) -> Path:

@@ -1,5 +1,6 @@
 """Run a sweep: every cell becomes a row, whatever happens to the others."""
 
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from bench.data import DATASETS
 from bench.errors import InputError
 from bench.measure import PICTURED, ROUNDS, Cell, Gauge, measure
 from bench.network import Backbone, load_backbone, pick_device, random_backbone
-from bench.plan import DTYPES, Job, Sweep, evaluations, expand, normalise
+from bench.plan import DTYPES, Job, Sweep, expand, normalise
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
 from bench.store import Store
 
@@ -39,11 +40,10 @@ def run(**options: object) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Started:
-    """A cell begins. `gauge` tells its evaluations so far; `expected` how many there will be, None if unknown."""
+    """A cell begins; `gauge` tells how far it is."""
 
     job: Job
     gauge: Gauge
-    expected: int | None
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Session:
         if sweep.preset:
             return random_backbone(recipe, sweep.preset, self.device, dtype, sweep.compile)
         dataset = DATASETS.get(sweep.dataset)
-        return load_backbone(recipe, dataset, Path(sweep.weights), self.device, dtype, sweep.compile)
+        return load_backbone(recipe, dataset, sweep.weights, self.device, dtype, sweep.compile)
 
     def _check_protocol(self) -> None:
         others = {row["protocol"] for row in self.store.rows.values()} - {self.protocol}
@@ -105,25 +105,18 @@ class Session:
     def execute(self) -> Iterator[Started | Finished]:
         """Measure the pending cells; write each row as it is done, and the report at the end, also when interrupted."""
         self.store.describe(self.facts())
+        self.store.write()
         if self.sweep.quality:
             self.store.add_raw("reference", {"images": self.quality.images.reference[:PICTURED].numpy()})
         try:
             for job in self.pending:
                 gauge = Gauge()
-                yield Started(job, gauge, self._expected(job))
+                yield Started(job, gauge)
                 row = self._row(job, gauge)
                 self.store.add(row)
                 yield Finished(row)
         finally:
             report.write(self.store.folder)
-
-    def _expected(self, job: Job) -> int | None:
-        if job.steps is None:
-            return None
-        samples, seeds = self._amount()
-        batch = min(self.sweep.batch_size, samples)
-        per_image = evaluations(job.method, self.backbones[job.recipe].recipe, job.steps, job.grid)
-        return -(-samples // batch) * batch * len(seeds) * per_image
 
     def _amount(self) -> tuple[int, tuple[int, ...]]:
         if self.sweep.quality:
@@ -138,6 +131,7 @@ class Session:
         try:
             samples, seeds = self._amount()
             backbone = self.backbones[job.recipe]
+            gauge.expect(job, backbone, samples, seeds, self.sweep.batch_size)
             cell = measure(job, backbone, samples, seeds, self.sweep.batch_size, self.sweep.timing, gauge)
             scores = self.quality.score(cell) if self.sweep.quality else {}
         except Exception as error:
@@ -177,7 +171,7 @@ class Session:
     def facts(self) -> dict:
         """What run.json records: the request, the environment, the hashes."""
         return {
-            "command": " ".join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else "bench.run",
+            "command": shlex.join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else "bench.run",
             "sweep": asdict(self.sweep),
             "environment": environment(self.device),
             "checkpoints": {recipe: backbone.digest for recipe, backbone in self.backbones.items()},

@@ -18,16 +18,25 @@ PIXELS = 48  # that an image is enlarged to, at least
 
 
 def draw_images(
-    method: str, output: Path, count: int, steps: int | None, seed: int, device: str, weights: str, **options: object
+    method: str,
+    output: Path,
+    count: int,
+    steps: int | None,
+    seed: int,
+    device: str,
+    weights: str | None,
+    **options: object,
 ) -> float:
     """Write `count` images as one PNG; returns the network evaluations per image.
 
     Raises InputError, SpecError or CheckpointError.
     """
+    if output.suffix.lower() != ".png":
+        raise InputError(f"The picture is a PNG: give --output a name that ends in .png, not {str(output)!r}.")
     sweep = normalise(Sweep(methods=[method], steps=steps and [steps], device=device, weights=weights, **options))
     job = expand(sweep)[0]
     dataset = DATASETS.get(sweep.dataset)
-    backbone = load_backbone(job.recipe, dataset, Path(weights), pick_device(device), torch.float32, False)
+    backbone = load_backbone(job.recipe, dataset, weights, pick_device(device), torch.float32, False)
     images, evaluations = _generate(job, backbone, seed, count)
     _save(images, output)
     return evaluations
@@ -49,5 +58,5 @@ def _save(images: torch.Tensor, output: Path) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         imsave(output, picture)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(f"Cannot write the picture {str(output)!r}: {error}.") from error

@@ -18,6 +18,7 @@ COLUMNS = (
 ).split()
 TEXT = "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc".split()
 WHOLE = "resolution steps samples batch_size".split()
+IDENTITY = "method options recipe dataset grid steps guidance seeds samples device dtype batch_size compiled".split()
 
 
 class Store:
@@ -36,8 +37,15 @@ class Store:
         self.rows: dict[str, dict] = {row["cell"]: row for row in existing.to_dict("records")}
 
     def add(self, row: Mapping[str, object]) -> None:
-        """Write a row, in the place of an earlier one of the same cell."""
+        """Write a row, in the place of an earlier one of the same cell, or of what the cell was before a change."""
+        same = [cell for cell, old in self.rows.items() if _identity(old) == _identity(row)]
+        for cell in same:
+            del self.rows[cell]
         self.rows[str(row["cell"])] = dict(row)
+        self.write()
+
+    def write(self) -> None:
+        """Write results.csv, with its header alone if there are no rows yet."""
         _write(self.folder / "results.csv", self.frame().to_csv(index=False, float_format=_shortest))
 
     def frame(self) -> pd.DataFrame:
@@ -106,6 +114,12 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     frame[WHOLE] = frame[WHOLE].astype("Int64")
     frame[numbers] = frame[numbers].astype("float64")
     return frame
+
+
+def _identity(row: Mapping[str, object]) -> tuple:
+    """What a reader takes for the same cell: all that a row says of how it was made."""
+    values = (row.get(column) for column in IDENTITY)
+    return tuple("" if value is None or pd.isna(value) else value for value in values)
 
 
 def _shortest(value: float) -> str:

@@ -13,7 +13,7 @@ def table(frame: pd.DataFrame, facts: dict) -> pd.DataFrame:
     """The rows as text for people, the floor first; columns that are empty throughout are left out."""
     rows = [_row(row, facts) for _, row in frame.iterrows()]
     if frame["fid_floor"].notna().any():
-        floor = {"method": "real images (floor)", fid_name(facts): _number(frame["fid_floor"].dropna().iloc[0])}
+        floor = {"method": "real images", fid_name(facts): _number(frame["fid_floor"].dropna().iloc[0])}
         rows.insert(0, dict.fromkeys(rows[0], "") | floor)
     shown = pd.DataFrame(rows)
     return shown.loc[:, (shown != "").any()] if rows else shown

@@ -122,7 +122,14 @@ class Training:
 
 
 def plan_training(
-    recipe: str, dataset: str, output: str, half: bool, device: str, data_root: str, download: bool, **settings: object
+    recipe: str,
+    dataset: str,
+    output: str | None,
+    half: bool,
+    device: str,
+    data_root: str | None,
+    download: bool,
+    **settings: object,
 ) -> Training:
     """What `bench train` is about to do, with the data loaded.
 
@@ -135,7 +142,7 @@ def plan_training(
     elif dataset != "digits":
         raise InputError(f"{CLASSIFIER} is a classifier of the digits: leave out --dataset.")
     images, chosen = source.load(data_root, download), Settings(**settings)
-    path = checkpoint_path(Path(output), dataset, recipe)
+    path = checkpoint_path(output, dataset, recipe)
 
     def run() -> Progress:
         torch.manual_seed(chosen.seed)

@@ -60,9 +60,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Field:
-    """A network on a path. `net(x, t, label)`, and `net(x, t, label, s)` for networks that see an interval.
+    """A network on a path: `net(x, t)`, `net(x, t, label)` where there are labels, `net(x, t, label, s)` on an interval.
 
-    net: maps x (B, C, H, W), times (B,) and labels (B,) or None to a prediction in the shape of x.
+    net: maps x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to a prediction in the shape of x.
     label: class labels (B,) that every call uses unless it is given others.
     """
 
@@ -73,7 +73,10 @@ class Field:
 
     def __call__(self, x: Tensor, now: Moment, then: Moment | None = None, label: Tensor | None = None) -> Prediction:
         """Evaluate the network once at the state x (B, C, H, W) and the moment `now`."""
-        inputs = [_times(now, x), self.label if label is None else label]
+        label = self.label if label is None else label
+        inputs = [_times(now, x)]
+        if label is not None or then is not None:
+            inputs.append(label)
         if then is not None:
             inputs.append(_times(then, x))
         return Prediction(x, self.net(x, *inputs), now, self.target)

@@ -68,6 +68,8 @@ def test_adaptive_methods_keep_to_no_budget_and_say_so():
         ({"preset": "cifar10"}, "add --no-quality"),
         ({"preset": "cifar", "quality": False}, "Did you mean 'cifar10'?"),
         ({"preset": "cifar10", "quality": False, "dataset": "digits"}, "leave out --dataset"),
+        ({"preset": "cifar10", "quality": False, "weights": "mine"}, "leave out --weights"),
+        ({"quality": False, "data_root": "here"}, "--data-root has no effect"),
         ({"methods": "flow[solver=dopri5]", "steps": "10"}, "have no effect"),
         ({"methods": "flow[solver=dopri5]", "grid": "karras"}, "have no effect"),
         ({"steps": "1001", "grid": "leading"}, "cannot make 1001 steps"),

@@ -10,7 +10,7 @@ from models import CheckpointError, load
 
 def plan(folder, recipe="flow", **options):
     settings = {"iterations": 6, "batch_size": 16, "seed": 0} | options
-    return plan_training(recipe, "digits", str(folder), False, "cpu", "data", False, **settings)
+    return plan_training(recipe, "digits", str(folder), False, "cpu", None, False, **settings)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def test_the_classifier_trains_in_the_same_loop(tmp_path):
     rows = list(plan(tmp_path, recipe="digits-cnn", iterations=200, batch_size=64).run())
     assert rows[-1][1] < 0.7 * rows[0][1]
     with pytest.raises(InputError, match="classifier of the digits"):
-        plan_training("digits-cnn", "mnist", str(tmp_path), False, "cpu", "data", False)
+        plan_training("digits-cnn", "mnist", str(tmp_path), False, "cpu", None, False)
 
 
 @pytest.mark.parametrize("name", ["ddpm", "flow"])
@@ -68,7 +68,7 @@ def test_a_perfect_network_has_no_loss(name):
     """Data at a single point: the network that knows it predicts the target exactly."""
     recipe, point = get_recipe(name), torch.full((64, 1, 4, 4), 0.3, dtype=torch.float64)
 
-    def net(x, t, label):
+    def net(x, t, label=None):
         now = recipe.path.at(t)
         eps = (x - now.alpha * point) / now.sigma
         return eps if recipe.target == "eps" else now.d_alpha * point + now.d_sigma * eps
@@ -81,7 +81,7 @@ def test_a_perfect_network_has_no_loss(name):
 def test_labels_are_dropped_at_the_given_rate():
     seen = []
 
-    def net(x, t, label):
+    def net(x, t, label=None):
         seen.append(label)
         return x
 

@@ -1,0 +1,59 @@
+"""Host time of a sampling step without its network: ours, the bare arithmetic, and diffusers' scheduler.
+
+pytest tests/benchmarks/bench_steps.py
+"""
+
+import diffusers
+import pytest
+import torch
+
+from methods import DiscreteVP, Field, Linear, get, trajectory
+
+STEPS = 50
+SHAPES = {"tiny": (1, 1, 8, 8), "64 images": (64, 3, 32, 32)}
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def x(request):
+    torch.manual_seed(0)
+    return torch.randn(SHAPES[request.param])
+
+
+def run(method, field, x):
+    with torch.inference_mode():
+        for _ in trajectory(get(method), field, x, STEPS, torch.randn_like, "trailing"):
+            pass
+
+
+@pytest.mark.parametrize("method", ["ddim", "ddpm", "pf_ode", "flow"])
+def test_ours(benchmark, x, method):
+    benchmark.group = f"{STEPS} steps, {tuple(x.shape)}"
+    path, target = (Linear(), "velocity") if method == "flow" else (DiscreteVP(), "eps")
+    benchmark(run, method, Field(lambda x, t: x, path, target), x)
+
+
+@pytest.mark.parametrize("name", ["DDIMScheduler", "DDPMScheduler"])
+def test_diffusers(benchmark, x, name):
+    benchmark.group = f"{STEPS} steps, {tuple(x.shape)}"
+    scheduler = getattr(diffusers, name)(clip_sample=False, timestep_spacing="trailing")
+    scheduler.set_timesteps(STEPS)
+
+    def loop():
+        state = x
+        with torch.inference_mode():
+            for timestep in scheduler.timesteps:
+                state = scheduler.step(state, timestep, state, return_dict=False)[0]
+
+    benchmark(loop)
+
+
+def test_bare_ddim_arithmetic(benchmark, x):
+    benchmark.group = f"{STEPS} steps, {tuple(x.shape)}"
+
+    def loop():
+        state = x
+        with torch.inference_mode():
+            for _ in range(STEPS):
+                state = 0.9 * (1.1 * state - 0.3 * state) + 0.4 * state
+
+    benchmark(loop)
