@@ -1,137 +1,22 @@
-"""Quality: features of uint8 images in memory, and metrics that are functions of features."""
+"""Quality: metrics that are functions of features, and the scores of a cell."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Annotated
 
+import numpy as np
 import torch
+from scipy.stats import t as student
 from torch import Tensor
-from torch_fidelity.feature_extractor_base import FeatureExtractorBase
-from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
-from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
-from torch_fidelity.utils import create_feature_extractor
+from torch_fidelity.metric_prc import calculate_precision_recall_part
 
-from bench.classifier import DigitsCNN
-from bench.data import DATASETS, Images, digest, to_float
-from bench.errors import InputError
+from bench.data import DATASETS, digest
+from bench.features import Extractor, RealFeatures
 from bench.measure import Cell
 from bench.plan import Sweep
-from methods import Plugin, Registry
-from models import CheckpointError, load, shipped
+from methods import Between, Plugin, Registry
 
 DEFAULT_METRICS = ("fid", "novelty")
-INCEPTION_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
-
-
-class DigitsCNNExtractor(FeatureExtractorBase):
-    """torch-fidelity's view of the digits classifier: uint8 images (B, 1, 8, 8) -> 64 features."""
-
-    def __init__(self, name, features_list, **kwargs):
-        super().__init__(name, features_list)
-        checkpoint = load(shipped("digits", "digits-cnn"))
-        self.net = DigitsCNN()
-        try:
-            self.net.load_state_dict(checkpoint.weights)
-        except RuntimeError as error:
-            raise CheckpointError(f"{checkpoint.path} does not hold the weights of digits-cnn: restore it.") from error
-        self.digest = checkpoint.digest
-
-    @staticmethod
-    def get_provided_features_list():
-        return ("64",)
-
-    @staticmethod
-    def get_default_feature_layer_for_metric(metric):
-        return "64"
-
-    @staticmethod
-    def can_be_compiled():
-        return True
-
-    @staticmethod
-    def get_dummy_input_for_compile():
-        return torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
-
-    def forward(self, input):
-        return (self.net.features(to_float(input)),)
-
-
-if "digits-cnn" not in FEATURE_EXTRACTORS_REGISTRY:
-    register_feature_extractor("digits-cnn", DigitsCNNExtractor)
-
-
-class Extractor:
-    """A feature extractor of torch-fidelity, by name, applied to uint8 images (N, C, H, W) in memory."""
-
-    LAYERS: ClassVar = {"digits-cnn": "64", "inception-v3-compat": "2048"}
-
-    def __init__(self, name: str, device: torch.device, download: bool = False):
-        self.name, self.device = name, device
-        self.width = int(self.LAYERS[name])
-        weights = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_WEIGHTS
-        if name == "inception-v3-compat" and not (weights.exists() or download):
-            raise InputError(
-                f"FID on this data needs Inception's weights (91 MB): put {INCEPTION_WEIGHTS} from torch-fidelity's "
-                f"releases into {weights.parent}, or add --download, or measure speed alone with --no-quality."
-            )
-        net = create_feature_extractor(name, [self.LAYERS[name]], cuda=False, verbose=False)
-        self.net = net.to(device)
-        self.digest = getattr(net, "digest", INCEPTION_WEIGHTS[-12:-4])
-
-    @torch.inference_mode()
-    def __call__(self, images: Tensor, batch_size: int = 256) -> Tensor:
-        """Features (N, D) in float64 on the CPU; Inception sees grey images as three equal channels."""
-        if self.name == "inception-v3-compat":
-            images = images.expand(-1, 3, -1, -1)
-        return torch.cat([self.net(batch.to(self.device))[0].double().cpu() for batch in images.split(batch_size)])
-
-
-@dataclass(frozen=True)
-class RealFeatures:
-    """The features (N, D) of the real images: the reference, the floor's, and the two splits."""
-
-    images: Images
-    extractor: Extractor
-    _floors: dict[int, float] = field(default_factory=dict)
-
-    @cached_property
-    def train(self) -> Tensor:
-        """Features of the training images."""
-        return self.extractor(self.images.train)
-
-    @cached_property
-    def test(self) -> Tensor:
-        """Features of the held-out images."""
-        return self.extractor(self.images.test)
-
-    @cached_property
-    def reference_statistics(self) -> dict:
-        """Mean and covariance of the reference."""
-        return fid_features_to_statistics(self.test if self.images.held_out_reference else self.train)
-
-    def frechet(self, features: Tensor) -> float:
-        """The Frechet distance of features (N, D) to the reference."""
-        statistics = fid_features_to_statistics(features)
-        return fid_statistics_to_metric(statistics, self.reference_statistics, verbose=False)[KEY_METRIC_FID]
-
-    def floor(self, samples: int) -> float:
-        """The Frechet distance of as many real images that are not the reference, or of all if there are fewer."""
-        if samples not in self._floors:
-            others = self.train if self.images.held_out_reference else self.test
-            self._floors[samples] = self.frechet(others[:samples])
-        return self._floors[samples]
-
-    @cached_property
-    def held_out_distance(self) -> float:
-        """The median distance from a held-out image to its nearest training image."""
-        return nearest_distances(self.test, self.train).median().item()
-
-
-def nearest_distances(features: Tensor, others: Tensor) -> Tensor:
-    """The Euclidean distance (N,) of each row of features (N, D) to the nearest row of others (M, D)."""
-    return torch.cat([torch.cdist(chunk, others).amin(1) for chunk in features.split(512)])
 
 
 class Metric(Plugin, ABC):
@@ -154,13 +39,75 @@ class FID(Metric):
         return {"fid": real.frechet(features), "fid_floor": real.floor(len(features))}
 
 
+@METRICS.register("kid")
+@dataclass(frozen=True)
+class KID(Metric):
+    """Unbiased kernel distance, the mean over disjoint blocks, and its standard error from them (arXiv 1801.01401)."""
+
+    blocks: Annotated[int, Between(2, 1000)] = 10
+
+    def __call__(self, features, real):
+        count = min(self.blocks, len(features) // 2, len(real.reference) // 2)
+        pairs = zip(features.tensor_split(count), real.reference.tensor_split(count), strict=True)
+        values = torch.stack([polynomial_mmd(x, y) for x, y in pairs])
+        return {"kid": values.mean().item(), "kid_se": (values.std() / count**0.5).item() if count > 1 else np.nan}
+
+
+@METRICS.register("precision-recall")
+@dataclass(frozen=True)
+class PrecisionRecall(Metric):
+    """Share of samples inside the real manifold, and of real images inside the samples' (arXiv 1904.06991)."""
+
+    neighbours: Annotated[int, Between(1, 100)] = 3
+
+    def __call__(self, features, real):
+        precision, recall = calculate_precision_recall_part(features, real.reference, self.neighbours)
+        return {"precision": precision, "recall": recall}
+
+
+@METRICS.register("density-coverage")
+@dataclass(frozen=True)
+class DensityCoverage(Metric):
+    """How many real neighbourhoods hold a sample, and how many real images have one near (arXiv 2002.09797)."""
+
+    neighbours: Annotated[int, Between(1, 100)] = 5
+
+    def __call__(self, features, real):
+        chunks = (torch.cdist(chunk, real.reference) for chunk in real.reference.split(512))
+        radii = torch.cat([distances.kthvalue(self.neighbours + 1).values for distances in chunks])
+        inside, covered = 0, torch.zeros(len(radii), dtype=torch.bool)
+        for chunk in features.split(512):
+            within = torch.cdist(chunk, real.reference) < radii
+            inside += within.sum().item()
+            covered |= within.any(0)
+        return {"density": inside / (self.neighbours * len(features)), "coverage": covered.double().mean().item()}
+
+
 @METRICS.register("novelty")
 @dataclass(frozen=True)
 class Novelty(Metric):
     """Median feature distance to the nearest training image, over that of held-out images: 1 unseen, 0 memorised."""
 
     def __call__(self, features, real):
-        return {"novelty": nearest_distances(features, real.train).median().item() / real.held_out_distance}
+        unseen = nearest_distances(real.test, real.train).median()
+        return {"novelty": (nearest_distances(features, real.train).median() / unseen).item()}
+
+
+def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
+    """The unbiased squared maximum mean discrepancy of x (N, D) and y (M, D) under (x.y / D + 1)^3."""
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return (a @ b.T / a.shape[1] + 1) ** 3
+
+    def mean_off_diagonal(k: Tensor) -> Tensor:
+        return (k.sum() - k.trace()) / (len(k) * (len(k) - 1))
+
+    return mean_off_diagonal(kernel(x, x)) + mean_off_diagonal(kernel(y, y)) - 2 * kernel(x, y).mean()
+
+
+def nearest_distances(features: Tensor, others: Tensor) -> Tensor:
+    """The Euclidean distance (N,) of each row of features (N, D) to the nearest row of others (M, D)."""
+    return torch.cat([torch.cdist(chunk, others).amin(1) for chunk in features.split(512)])
 
 
 class Quality:
@@ -197,3 +144,15 @@ class Quality:
                 for name, value in metric(features, self.real).items():
                     columns.setdefault(name, []).append(value)
         return columns
+
+    @staticmethod
+    def summarise(scores: dict[str, list[float]]) -> dict[str, float]:
+        """The columns of a row from the values per seed block: means, and the FID's two-sided 95 % t-interval."""
+        row = {name: float(np.mean(values)) for name, values in scores.items()}
+        if "kid_se" in scores:
+            row["kid_se"] = float(np.linalg.norm(scores["kid_se"]) / len(scores["kid_se"]))
+        values = scores.get("fid", [])
+        if len(values) > 1:
+            half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
+            row |= {"fid_ci_low": row["fid"] - half, "fid_ci_high": row["fid"] + half}
+        return row

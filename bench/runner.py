@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 import pandas as pd
@@ -134,13 +133,13 @@ class Session:
             gauge.expect(job, backbone, samples, seeds, self.sweep.batch_size)
             cell = measure(job, backbone, samples, seeds, self.sweep.batch_size, self.sweep.timing, gauge)
             scores = self.quality.score(cell) if self.sweep.quality else {}
+            quality = self.quality.summarise(scores) if self.sweep.quality else {}
         except Exception as error:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             return row | {"status": "failed", "error": one_line(error)}
         self.store.add_raw(row["cell"], raw_arrays(cell, scores))
-        row |= {"nfe": cell.nfe} | {name: mean(values) for name, values in scores.items()}
-        return row | interval(scores) | (cell.speed() if self.sweep.timing else {})
+        return row | {"nfe": cell.nfe} | quality | (cell.speed() if self.sweep.timing else {})
 
     def _identity(self, job: Job) -> dict:
         """The columns that say what was measured, and on what."""
@@ -180,17 +179,6 @@ class Session:
             "commit": commit(),
             "utc": utc_now(),
         }
-
-
-def interval(scores: dict[str, list[float]]) -> dict[str, float]:
-    """The two-sided 95 % t-interval of the FID over the seed blocks; none for a single block."""
-    values = scores.get("fid", [])
-    if len(values) < 2:
-        return {}
-    from scipy.stats import t
-
-    low, high = t.interval(0.95, len(values) - 1, np.mean(values), np.std(values, ddof=1) / len(values) ** 0.5)
-    return {"fid_ci_low": float(low), "fid_ci_high": float(high)}
 
 
 def raw_arrays(cell: Cell, scores: dict[str, list[float]]) -> dict[str, np.ndarray]:

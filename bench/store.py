@@ -14,7 +14,7 @@ COLUMNS = (
     "method options recipe dataset resolution grid steps nfe guidance seeds samples "
     "fid fid_ci_low fid_ci_high fid_floor kid kid_se precision recall "
     "latency_s latency_iqr_s images_per_s forward_s overhead_ratio peak_memory_mb gflops_per_image "
-    "device dtype batch_size compiled status error cell protocol commit utc novelty"
+    "device dtype batch_size compiled status error cell protocol commit utc novelty density coverage"
 ).split()
 TEXT = "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc".split()
 WHOLE = "resolution steps samples batch_size".split()

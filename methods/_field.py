@@ -60,7 +60,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Field:
-    """A network on a path: `net(x, t)`, `net(x, t, label)` where there are labels, `net(x, t, label, s)` on an interval.
+    """A network on a path: `net(x, t)`, with labels `net(x, t, label)`, on an interval `net(x, t, label, s)`.
 
     net: maps x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to a prediction in the shape of x.
     label: class labels (B,) that every call uses unless it is given others.

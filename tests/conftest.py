@@ -84,6 +84,6 @@ def digits():
 
 @pytest.fixture(scope="session")
 def real(digits):
-    from bench.fidelity import Extractor, RealFeatures
+    from bench.features import Extractor, RealFeatures
 
     return RealFeatures(digits, Extractor("digits-cnn", torch.device("cpu")))

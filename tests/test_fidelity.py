@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from bench.classifier import blur
 from bench.data import to_float, to_uint8
 from bench.errors import InputError
-from bench.fidelity import FID, Extractor, Novelty, RealFeatures
-from bench.runner import interval
+from bench.features import Extractor, RealFeatures
+from bench.fidelity import FID, KID, METRICS, DensityCoverage, Novelty, PrecisionRecall, Quality, polynomial_mmd
 
 
 def score(real, images):
@@ -79,7 +79,57 @@ def test_inception_without_weights_says_where_they_belong(monkeypatch, tmp_path)
 
 def test_the_interval_is_the_t_interval():
     # Mean 3, standard deviation 1, n = 3: the half width is 4.3027 / sqrt(3).
-    found = interval({"fid": [2.0, 3.0, 4.0]})
+    found = Quality.summarise({"fid": [2.0, 3.0, 4.0], "kid_se": [3.0, 4.0]})
     assert found["fid_ci_low"] == pytest.approx(3 - 4.30265 / 3**0.5, rel=1e-5)
     assert found["fid_ci_high"] == pytest.approx(3 + 4.30265 / 3**0.5, rel=1e-5)
-    assert interval({"fid": [2.0]}) == {}
+    assert found["kid_se"] == pytest.approx(5 / 2)
+    assert Quality.summarise({"fid": [2.0]}) == {"fid": 2.0}
+
+
+def test_kid_is_the_unbiased_estimate_written_out(real):
+    x, y = real.train[:6], real.test[:5]
+    kernel = lambda a, b: (a @ b / 64 + 1) ** 3  # noqa: E731
+    within = [
+        sum(kernel(a, b) for a in z for b in z if a is not b) / (len(z) ** 2 - len(z)) for z in (list(x), list(y))
+    ]
+    across = sum(kernel(a, b) for a in x for b in y) / 30
+    assert polynomial_mmd(x, y).item() == pytest.approx((sum(within) - 2 * across).item(), rel=1e-9)
+
+
+def test_kid_of_real_images_is_zero_within_its_standard_error_and_noise_is_not(real, digits):
+    row = KID()(real.train, real)
+    assert abs(row["kid"]) < 3 * row["kid_se"]
+    noise = torch.randint(0, 256, digits.train.shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    row = KID()(real.extractor(noise), real)
+    assert row["kid"] > 30 * row["kid_se"]
+
+
+class Toy:
+    """Real features on a grid of points one apart."""
+
+    reference = torch.cartesian_prod(torch.arange(20.0), torch.arange(20.0))
+
+
+def test_samples_outside_lower_precision_and_uncovered_modes_lower_recall():
+    inside, outside = Toy.reference + 0.1, Toy.reference + 1000
+    assert PrecisionRecall()(torch.cat((inside, outside)), Toy) == {"precision": 0.5, "recall": 1.0}
+    left = inside[inside[:, 0] < 10]
+    row = PrecisionRecall()(left, Toy)
+    assert row["precision"] == 1
+    assert 0.5 <= row["recall"] < 0.65
+
+
+def test_density_counts_neighbourhoods_and_coverage_those_that_are_hit():
+    inside = Toy.reference + 0.1
+    row = DensityCoverage()(torch.cat((inside, Toy.reference + 1000)), Toy)
+    assert row["coverage"] == 1
+    assert 0.3 < row["density"] < 0.7
+    assert 0.5 <= DensityCoverage()(inside[inside[:, 0] < 10], Toy)["coverage"] < 0.65
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_every_metric_tells_noise_from_real_images(real, digits, name):
+    noise = torch.randint(0, 256, digits.train.shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    good, bad = (METRICS.get(name)(features, real) for features in (real.train, real.extractor(noise)))
+    assert all(np.isfinite(value) for value in (*good.values(), *bad.values()))
+    assert good != bad
