@@ -127,7 +127,7 @@ def sample(method: str, output: Path, **options: object) -> None:
 @main.command()
 @click.argument("recipe", metavar="RECIPE")
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What to train on.")
-@click.option("--iterations", type=click.IntRange(1), default=12_000, show_default=True, help="Optimiser steps.")
+@click.option("--iterations", type=click.IntRange(1), default=5_000, show_default=True, help="Optimiser steps.")
 @click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Images a step.")
 @click.option("--learning-rate", type=click.FloatRange(0, 1), default=1e-3, show_default=True, help="Its peak.")
 @click.option("--ema-decay", type=click.FloatRange(0, 1), default=0.999, show_default=True, help="Of the average.")

@@ -38,7 +38,7 @@ def _row(row: pd.Series, facts: dict) -> dict:
         "NFE": _number(row["nfe"], "{:g}"),
         fid_name(facts): _fid(row),
         "x floor": _number(row["fid"] / row["fid_floor"], "{:.2f}"),
-        "KID x 1000": _number(1000 * row["kid"]) + _number(1000 * row["kid_se"], " ± {:.2g}"),
+        "KID": _number(row["kid"]) + _number(row["kid_se"], " ± {:.2g}"),
         "precision": _number(row["precision"], "{:.3f}"),
         "recall": _number(row["recall"], "{:.3f}"),
         "density": _number(row["density"], "{:.3f}"),

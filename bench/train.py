@@ -31,7 +31,7 @@ SAVE_EVERY = 500  # iterations between two saves of the state
 class Settings:
     """How long and how a network is trained. `label_drop`: share of labels replaced by the null class."""
 
-    iterations: int = 12_000
+    iterations: int = 5_000
     batch_size: int = 128
     learning_rate: float = 1e-3
     ema_decay: float = 0.999
