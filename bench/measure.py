@@ -1,6 +1,13 @@
-"""One cell: the images that are scored are the ones that are timed, with bare forwards of the network in between."""
+"""One cell: the images that are scored are the ones that are timed, with bare forwards of the network in between.
 
+A shared machine changes its speed from second to second, so a sampling run is paused a few times for a bare forward:
+what is compared then happened at the same time.
+"""
+
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from math import ceil
 
 import numpy as np
@@ -12,9 +19,9 @@ from bench.network import Backbone
 from bench.noise import ImageNoise
 from bench.plan import Job, evaluations
 from bench.timing import PeakMemory, gflops, median_and_iqr, timed
-from methods import sample
+from methods import trajectory
 
-FORWARDS = 4  # bare forwards before the first batch and after every one
+SEGMENTS = 5  # of a timed sampling run; a bare forward stands before the first and after each
 ROUNDS = 5  # timed batches where no images are asked for
 LEAST_ROUNDS = 3  # timed batches where few images are asked for
 PICTURED = 16  # images of each cell that are kept
@@ -29,7 +36,7 @@ class Cell:
     """What was measured of one cell.
 
     images: uint8 (N, C, H, W) of each seed block.
-    latencies, forwards: seconds of one batch and of one bare network forward, in the order they were taken.
+    latencies, forwards: seconds of each batch, and of one bare forward meanwhile, the mean over its pauses.
     evaluations: network evaluations per image, of each batch.
     """
 
@@ -93,7 +100,6 @@ def measure(
     if timing:
         cell.gflops_per_image = _forward_gflops(backbone)
         _warm_up(job, backbone, cell.batch_size)
-        cell.forwards += _bare_forwards(backbone, cell.batch_size)
     with PeakMemory(backbone.device) as memory:
         for block in seeds:
             starts = range(0, samples, cell.batch_size)
@@ -107,37 +113,53 @@ def measure(
     return cell
 
 
-def generate(job: Job, backbone: Backbone, block: int, indices: range, gauge: Gauge) -> tuple[Tensor, float, float]:
-    """The images (B, C, H, W) of these indices in [-1, 1] or beyond, the seconds and the evaluations per image."""
+def generate(
+    job: Job, backbone: Backbone, block: int, indices: range, gauge: Gauge, pause: Callable[[], None] = lambda: None
+) -> tuple[Tensor, float, float]:
+    """The images (B, C, H, W) of these indices in [-1, 1] or beyond, the seconds and the evaluations per image.
+
+    `pause` is called, off the clock, before the run and a few times in it.
+    """
     noise = ImageNoise(block, indices)
     x = noise(torch.empty(len(indices), *backbone.image_shape, device=backbone.device))
     field = backbone.field(backbone.labels(block, indices))
     gauge.network = field.net
-    images, seconds = timed(lambda: sample(job.method, field, x, job.steps, noise, job.grid), backbone.device)
+    states = trajectory(job.method, field, x, job.steps, noise, job.grid)
+
+    seconds, length = 0.0, job.steps and ceil(job.steps / SEGMENTS)
+    last: deque[Tensor] = deque([x], maxlen=1)
+    while last:
+        pause()
+        images = last.pop()
+        _, elapsed = timed(lambda: last.extend(islice(states, length)), backbone.device)
+        seconds += elapsed
+
     gauge.finished, gauge.network = gauge.evaluations, None
     return images, seconds, field.net.evaluations / len(indices)
 
 
 def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, timing: bool, gauge: Gauge) -> Tensor:
-    images, seconds, evaluated = generate(job, backbone, block, range(start, start + cell.batch_size), gauge)
+    indices, forwards = range(start, start + cell.batch_size), []
+    inputs = _forward_inputs(backbone, cell.batch_size)
+
+    def bare_forward() -> None:
+        forwards.append(timed(lambda: backbone.net(*inputs), backbone.device)[1])
+
+    pause = {"pause": bare_forward} if timing else {}
+    images, seconds, evaluated = generate(job, backbone, block, indices, gauge, **pause)
     broken = (~images.isfinite()).flatten(1).any(1).sum().item()
     if broken:
         raise NotFinite(f"{broken} of {len(images)} images are not finite")
     cell.evaluations.append(evaluated)
     if timing:
         cell.latencies.append(seconds)
-        cell.forwards += _bare_forwards(backbone, cell.batch_size)
+        cell.forwards.append(float(np.mean(forwards)))
     return to_uint8(images).cpu()
 
 
 def _forward_inputs(backbone: Backbone, batch_size: int) -> tuple:
     x = torch.zeros(batch_size, *backbone.image_shape, device=backbone.device, dtype=backbone.dtype)
     return x, torch.full((batch_size,), 0.5, device=backbone.device), backbone.labels(0, range(batch_size))
-
-
-def _bare_forwards(backbone: Backbone, batch_size: int) -> list[float]:
-    inputs = _forward_inputs(backbone, batch_size)
-    return [timed(lambda: backbone.net(*inputs), backbone.device)[1] for _ in range(FORWARDS)]
 
 
 def _forward_gflops(backbone: Backbone) -> float:

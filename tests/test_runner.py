@@ -9,10 +9,12 @@ import pytest
 import torch
 
 import bench
-from bench.data import to_uint8
+from bench.data import DATASETS, to_uint8
 from bench.errors import InputError
+from bench.measure import Gauge, generate
+from bench.network import load_backbone
 from bench.noise import ImageNoise, image_labels
-from bench.plan import Sweep
+from bench.plan import Job, Sweep
 from bench.runner import Session, Started
 from bench.store import COLUMNS, read_raw, read_results
 from methods import METHODS, Field, Method, get, get_recipe, register, sample
@@ -152,6 +154,24 @@ def test_an_adaptive_method_has_counted_evaluations_and_no_steps():
     assert pd.isna(row["steps"])
     assert row["grid"] == ""
     assert 8 < row["nfe"] < 200
+
+
+@pytest.mark.parametrize("steps", [None, 1, 4, 12])
+def test_a_method_is_run_to_its_last_state_however_many_it_yields(steps):
+    @dataclass(frozen=True)
+    class Chatty(Method):
+        recipe = "flow"
+
+        def steps(self, field, x, times, noise):
+            yield from (torch.full_like(x, level) for level in range(8))
+
+    backbone = load_backbone("flow", DATASETS.get("digits"), None, torch.device("cpu"), torch.float32, False)
+    pauses = []
+    images, *_ = generate(
+        Job(Chatty(), "flow", "uniform", steps), backbone, 0, range(2), Gauge(), lambda: pauses.append(1)
+    )
+    assert images.unique().tolist() == [7]
+    assert 2 <= len(pauses) <= 9
 
 
 def test_a_budget_beyond_a_method_is_a_skipped_row():
