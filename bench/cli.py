@@ -86,6 +86,56 @@ def run(context: click.Context, **options: object) -> None:
 
 
 @main.command()
+@click.argument("baseline", type=click.Path(path_type=Path))
+@click.argument("current", type=click.Path(path_type=Path))
+@click.option("--fail-on", multiple=True, metavar="FIELD:THRESHOLD", help="As in fid:2%; may be given several times.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("--strict", is_flag=True, help="Exit with 4 where a figure is too uncertain to judge.")
+@click.pass_context
+def compare(context: click.Context, baseline: Path, current: Path, fail_on: tuple[str, ...], form: str, strict: bool):
+    """Say what got worse from BASELINE to CURRENT, each a run directory or a CSV.
+
+    Evaluations and FLOPs must not rise; FID is judged by its paired differences per seed block, speed by the overhead
+    ratio of the timed rounds. Exit codes: 0 nothing worse, 1 a regression, 2 wrong input, 3 not comparable, 4 strict.
+
+    \b
+    bench compare results/baseline results/runs/digits-1a2b3c4d --fail-on fid:5% --format markdown
+    """
+    with _mistakes_as_usage_errors():
+        from bench import compare as comparison
+
+        rules = comparison.merge_rules(fail_on)
+        try:
+            verdicts = comparison.compare(*comparison.read_both(baseline, current), rules)
+        except comparison.NotComparable as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(3)
+    click.echo(comparison.render(verdicts, form))
+    context.exit(comparison.exit_code(verdicts, strict))
+
+
+@main.group()
+def baseline() -> None:
+    """The committed figures that later runs are compared with."""
+
+
+@baseline.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--reason", required=True, metavar="TEXT", help="Why the figures may change; kept beside them.")
+@click.option("--output", type=click.Path(path_type=Path), default="results/baseline", show_default=True, metavar="DIR")
+def update(run: Path, reason: str, output: Path) -> None:
+    """Make the results of the run directory RUN the baseline.
+
+    \b
+    bench baseline update results/runs/digits-1a2b3c4d --reason "flow trained longer"
+    """
+    with _mistakes_as_usage_errors():
+        from bench.baseline import update as write
+
+        click.echo(write(run, output, reason))
+
+
+@main.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 def report(run: Path) -> None:
     """Write report.md and the pictures of the run directory RUN again, from its results.csv.

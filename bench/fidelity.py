@@ -14,6 +14,7 @@ from bench.data import DATASETS, digest
 from bench.features import Extractor, RealFeatures
 from bench.measure import Cell
 from bench.plan import Sweep
+from bench.store import joined
 from methods import Between, Plugin, Registry
 
 DEFAULT_METRICS = ("fid", "novelty")
@@ -146,12 +147,13 @@ class Quality:
         return columns
 
     @staticmethod
-    def summarise(scores: dict[str, list[float]]) -> dict[str, float]:
+    def summarise(scores: dict[str, list[float]]) -> dict[str, float | str]:
         """The columns of a row from the values per seed block: means, and the FID's two-sided 95 % t-interval."""
         row = {name: float(np.mean(values)) for name, values in scores.items()}
         if "kid_se" in scores:
             row["kid_se"] = float(np.linalg.norm(scores["kid_se"]) / len(scores["kid_se"]))
         values = scores.get("fid", [])
+        row["fid_per_seed"] = joined(values)
         if len(values) > 1:
             half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
             row |= {"fid_ci_low": row["fid"] - half, "fid_ci_high": row["fid"] + half}

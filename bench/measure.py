@@ -18,12 +18,13 @@ from bench.data import to_uint8
 from bench.network import Backbone
 from bench.noise import ImageNoise
 from bench.plan import Job, evaluations
+from bench.store import joined
 from bench.timing import PeakMemory, gflops, median_and_iqr, timed
 from methods import trajectory
 
 SEGMENTS = 5  # of a timed sampling run; a bare forward stands before the first and after each
-ROUNDS = 5  # timed batches where no images are asked for
-LEAST_ROUNDS = 3  # timed batches where few images are asked for
+LEAST_ROUNDS, ROUNDS = 2, 5  # timed batches at least, and where they are quick
+QUICK = 10.0  # seconds of timed sampling, after which the least number of rounds will do
 PICTURED = 16  # images of each cell that are kept
 
 
@@ -53,7 +54,7 @@ class Cell:
         """Network evaluations per image; only an adaptive method's batches can differ."""
         return float(np.mean(self.evaluations))
 
-    def speed(self) -> dict[str, float | None]:
+    def speed(self) -> dict[str, float | str | None]:
         """The columns on speed."""
         latency, iqr = median_and_iqr(self.latencies)
         forward, _ = median_and_iqr(self.forwards)
@@ -63,6 +64,7 @@ class Cell:
             "images_per_s": self.batch_size / latency,
             "forward_s": forward,
             "overhead_ratio": latency / (self.nfe * forward),
+            "overhead_per_round": joined(np.array(self.latencies) / (self.nfe * np.array(self.forwards))),
             "peak_memory_mb": self.peak_memory_mb,
             "gflops_per_image": self.gflops_per_image,
         }
@@ -79,7 +81,7 @@ class Gauge:
         """Foresee the whole, by a dry run on one pixel."""
         if job.steps:
             batch = min(batch_size, samples)
-            images = ceil(samples / batch) * batch * len(seeds)
+            images = (ceil(samples / batch) * len(seeds) or ROUNDS) * batch
             self.expected = images * evaluations(job.method, backbone.recipe, job.steps, job.grid)
 
     @property
@@ -94,6 +96,7 @@ def measure(
 ) -> Cell:
     """Generate `samples` images for each seed block, in full batches so that all are alike, and time them.
 
+    No seed blocks, no images: then the cell is only timed.
     Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
     """
     cell = Cell(min(batch_size, samples))
@@ -105,12 +108,16 @@ def measure(
             starts = range(0, samples, cell.batch_size)
             batches = [_batch(job, backbone, block, start, cell, timing, gauge) for start in starts]
             cell.images[block] = torch.cat(batches)[:samples]
-        while timing and len(cell.latencies) < LEAST_ROUNDS:
-            _batch(job, backbone, seeds[0], 0, cell, timing, gauge)
+        while timing and _needs_another_round(cell.latencies):
+            _batch(job, backbone, 0, 0, cell, timing, gauge)
     if timing:
         cell.peak_memory_mb = memory.megabytes
         cell.gflops_per_image *= cell.nfe
     return cell
+
+
+def _needs_another_round(latencies: list[float]) -> bool:
+    return len(latencies) < (ROUNDS if sum(latencies) < QUICK else LEAST_ROUNDS)
 
 
 def generate(
@@ -143,6 +150,8 @@ def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, tim
     inputs = _forward_inputs(backbone, cell.batch_size)
 
     def bare_forward() -> None:
+        if not forwards:
+            backbone.net(*inputs)  # drawing the noise has emptied the caches: the first forward would be slow
         forwards.append(timed(lambda: backbone.net(*inputs), backbone.device)[1])
 
     pause = {"pause": bare_forward} if timing else {}

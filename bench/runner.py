@@ -15,7 +15,7 @@ import torch
 from bench import report
 from bench.data import DATASETS
 from bench.errors import InputError
-from bench.measure import PICTURED, ROUNDS, Cell, Gauge, measure
+from bench.measure import PICTURED, Cell, Gauge, measure
 from bench.network import Backbone, load_backbone, pick_device, random_backbone
 from bench.plan import DTYPES, Job, Sweep, expand, normalise
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
@@ -120,7 +120,7 @@ class Session:
     def _amount(self) -> tuple[int, tuple[int, ...]]:
         if self.sweep.quality:
             return self.sweep.samples, self.sweep.seeds
-        return self.sweep.batch_size * ROUNDS, (0,)
+        return self.sweep.batch_size, ()
 
     def _row(self, job: Job, gauge: Gauge) -> dict:
         """Measure a cell. This is the one place that turns an exception into a row."""
@@ -183,9 +183,9 @@ class Session:
 
 def raw_arrays(cell: Cell, scores: dict[str, list[float]]) -> dict[str, np.ndarray]:
     """What is kept of a cell beside its row: the first images, the timings in order, and the values per seed block."""
-    first = next(iter(cell.images.values()))[:PICTURED]
+    first = {"images": next(iter(cell.images.values()))[:PICTURED].numpy()} if cell.images else {}
     timings = {"latency_s": np.array(cell.latencies), "forward_s": np.array(cell.forwards)}
-    return {"images": first.numpy()} | timings | {name: np.array(values) for name, values in scores.items()}
+    return first | timings | {name: np.array(values) for name, values in scores.items()}
 
 
 def one_line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,13 @@ COLUMNS = (
     "method options recipe dataset resolution grid steps nfe guidance seeds samples "
     "fid fid_ci_low fid_ci_high fid_floor kid kid_se precision recall "
     "latency_s latency_iqr_s images_per_s forward_s overhead_ratio peak_memory_mb gflops_per_image "
-    "device dtype batch_size compiled status error cell protocol commit utc novelty density coverage"
+    "device dtype batch_size compiled status error cell protocol commit utc "
+    "novelty density coverage fid_per_seed overhead_per_round"
 ).split()
-TEXT = "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc".split()
+TEXT = (
+    "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc "
+    "fid_per_seed overhead_per_round"
+).split()
 WHOLE = "resolution steps samples batch_size".split()
 IDENTITY = "method options recipe dataset grid steps guidance seeds samples device dtype batch_size compiled".split()
 
@@ -46,7 +50,7 @@ class Store:
 
     def write(self) -> None:
         """Write results.csv, with its header alone if there are no rows yet."""
-        _write(self.folder / "results.csv", self.frame().to_csv(index=False, float_format=_shortest))
+        _write(self.folder / "results.csv", to_csv(self.frame()))
 
     def frame(self) -> pd.DataFrame:
         """All rows, with the documented columns and types."""
@@ -114,6 +118,21 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     frame[WHOLE] = frame[WHOLE].astype("Int64")
     frame[numbers] = frame[numbers].astype("float64")
     return frame
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """The rows as CSV, which reads back the same."""
+    return frame.to_csv(index=False, float_format=_shortest)
+
+
+def joined(values: Iterable[float]) -> str:
+    """Several numbers in one cell of the CSV, to six digits; `per_sample` reads them."""
+    return " ".join(f"{value:.6g}" for value in values)
+
+
+def per_sample(text: str) -> np.ndarray:
+    """The numbers that `joined` wrote."""
+    return np.array(text.split(), dtype=np.float64)
 
 
 def _identity(row: Mapping[str, object]) -> tuple:

@@ -77,13 +77,26 @@ def test_inception_without_weights_says_where_they_belong(monkeypatch, tmp_path)
         Extractor("inception-v3-compat", torch.device("cpu"))
 
 
+def test_inception_sees_colour_and_grey_images(monkeypatch, tmp_path):
+    """With random weights in the place of the real ones, which cannot be shipped."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3 as Inception
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url", lambda *_, **__: {})
+    monkeypatch.setattr(Inception, "load_state_dict", lambda self, state: None)
+    extractor = Extractor("inception-v3-compat", torch.device("cpu"), download=True)
+    grey = torch.randint(0, 256, (2, 1, 28, 28), dtype=torch.uint8)
+    assert extractor(grey).shape == (2, 2048)
+    torch.testing.assert_close(extractor(grey), extractor(grey.repeat(1, 3, 1, 1)))
+
+
 def test_the_interval_is_the_t_interval():
     # Mean 3, standard deviation 1, n = 3: the half width is 4.3027 / sqrt(3).
     found = Quality.summarise({"fid": [2.0, 3.0, 4.0], "kid_se": [3.0, 4.0]})
     assert found["fid_ci_low"] == pytest.approx(3 - 4.30265 / 3**0.5, rel=1e-5)
     assert found["fid_ci_high"] == pytest.approx(3 + 4.30265 / 3**0.5, rel=1e-5)
     assert found["kid_se"] == pytest.approx(5 / 2)
-    assert Quality.summarise({"fid": [2.0]}) == {"fid": 2.0}
+    assert Quality.summarise({"fid": [2.0]}) == {"fid": 2.0, "fid_per_seed": "2"}
 
 
 def test_kid_is_the_unbiased_estimate_written_out(real):

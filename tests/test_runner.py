@@ -11,7 +11,7 @@ import torch
 import bench
 from bench.data import DATASETS, to_uint8
 from bench.errors import InputError
-from bench.measure import Gauge, generate
+from bench.measure import Gauge, _needs_another_round, generate
 from bench.network import load_backbone
 from bench.noise import ImageNoise, image_labels
 from bench.plan import Job, Sweep
@@ -111,7 +111,7 @@ def test_a_changed_sampler_is_measured_again_in_the_place_of_its_old_row(monkeyp
 
 def test_few_images_are_still_timed_often_enough():
     frame = bench.run(methods="ddim", samples=40, batch_size=40, steps="1")
-    assert len(read_raw(Path(frame.attrs["output"]), frame["cell"].item())["latency_s"]) == 3
+    assert len(read_raw(Path(frame.attrs["output"]), frame["cell"].item())["latency_s"]) == 5
 
 
 def test_another_protocol_does_not_mix_into_a_run():
@@ -187,6 +187,11 @@ def test_a_random_network_of_a_preset_is_timed_without_weights():
     assert row["latency_s"] > 0
     assert pd.isna(row["fid"])
     assert row["gflops_per_image"] > 0.1
+
+
+def test_slow_cells_are_timed_twice_and_quick_ones_five_times():
+    assert [_needs_another_round([20.0] * n) for n in (0, 1, 2)] == [True, True, False]
+    assert [_needs_another_round([0.1] * n) for n in (0, 4, 5)] == [True, True, False]
 
 
 def test_the_gauge_ends_where_it_was_expected_to():
