@@ -27,8 +27,9 @@ def test_the_methods_example_is_a_method(small_net):
 
 @pytest.mark.parametrize("line", re.findall(r"^bench (.*)$", README, re.M))
 def test_every_command_is_one_that_exists(line):
-    command, *options = line.split("#")[0].split()
-    shown = CliRunner().invoke(main, [command, "--help"])
+    words = line.split("#")[0].split()
+    command = words[:2] if words[0] == "baseline" else words[:1]
+    shown = CliRunner().invoke(main, [*command, "--help"])
     assert shown.exit_code == 0, line
-    for option in options:
-        assert not option.startswith("--") or option in shown.output, f"{command} has no {option}"
+    for option in words:
+        assert not option.startswith("--") or option in shown.output, f"{' '.join(command)} has no {option}"
