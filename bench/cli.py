@@ -227,14 +227,18 @@ def _print_results(folder: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from bench.report import caution
     from bench.store import read_facts, read_results
     from bench.table import alignment, table
 
-    text = table(read_results(folder), read_facts(folder)).drop(columns=["images/s", "peak (MB)"], errors="ignore")
+    facts = read_facts(folder)
+    text = table(read_results(folder), facts).drop(columns=["images/s", "peak (MB)"], errors="ignore")
     printed = Table(box=None, pad_edge=False)
     for column in text.columns:
         printed.add_column(Text(column), justify=alignment(column), no_wrap=column == "method")
     for row in text.itertuples(index=False):
         printed.add_row(*map(Text, row))
     Console(width=None if Console().is_terminal else 160).print(printed)
+    if caution(facts):
+        click.echo(f"\n{caution(facts)}")
     click.echo(f"\nReport: {folder / 'report.md'}")

@@ -55,13 +55,18 @@ def _summary(frame: pd.DataFrame, facts: dict) -> str:
     good, bad = (frame["status"] == "ok").sum(), (frame["status"] == "failed").sum()
     skipped = len(frame) - good - bad
     text = f"{good} cells measured" + f", {bad} failed" * bool(bad) + f", {skipped} skipped" * bool(skipped) + "."
+    return text + f" **{caution(facts)}**" * bool(caution(facts))
+
+
+def caution(facts: dict) -> str:
+    """What a reader must know before trusting the figures of this run; empty if there is nothing."""
     quality = facts.get("quality")
-    if quality and quality["samples"] <= quality["features"]:
-        text += (
-            f" **Too few samples:** {quality['samples']} images do not determine the covariance of "
-            f"{quality['features']} features, so these figures are biased; take more."
-        )
-    return text
+    if not quality or quality["samples"] > quality["features"]:
+        return ""
+    return (
+        f"Too few samples: {quality['samples']} images do not determine the covariance of {quality['features']} "
+        "features, so the Frechet distances are biased; take more."
+    )
 
 
 def _reading(frame: pd.DataFrame, facts: dict) -> list[str]:

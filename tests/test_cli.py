@@ -46,6 +46,7 @@ def test_run_prints_and_writes_a_report():
 def test_too_few_samples_for_the_covariance_are_pointed_out():
     result = invoke("run", "--methods", "ddim", "--steps", "1", "--samples", "40", "--no-timing", "--output", "run")
     assert result.exit_code == 0
+    assert "Too few samples: 40 images" in result.output
     assert "Too few samples" in Path("run/report.md").read_text()
 
 
