@@ -3,7 +3,7 @@ import torch
 
 import bench.train as training_module
 from bench.errors import InputError
-from bench.train import Settings, plan_training, recipe_loss
+from bench.train import Settings, Trainer, plan_training, recipe_loss
 from methods import Field, get_recipe
 from models import CheckpointError, load
 
@@ -48,6 +48,20 @@ def test_a_state_of_another_run_or_a_damaged_one_is_refused(tmp_path):
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(CheckpointError, match="damaged"):
         next(plan(tmp_path).run())
+
+
+def test_every_iteration_draws_another_batch(digits):
+    seen, net = [], torch.nn.Linear(1, 1)
+
+    def loss(images, labels):
+        seen.append(images)
+        return net(images[:, 0, 0, :1])
+
+    trainer = Trainer(net, loss, digits.train, digits.train_labels, Settings(iterations=3))
+    for _ in trainer.run():
+        pass
+    assert not torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[1], seen[2])
 
 
 def test_a_hundred_iterations_lower_the_loss(tmp_path):
