@@ -138,7 +138,7 @@ def update(run: Path, reason: str, output: Path) -> None:
 @main.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 def report(run: Path) -> None:
-    """Write report.md and the pictures of the run directory RUN again, from its results.csv.
+    """Write report.md, report.html and the pictures of the run directory RUN again, from its results.csv.
 
     \b
     bench report results/runs/digits-1a2b3c4d

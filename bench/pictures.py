@@ -20,8 +20,9 @@ def draw(run: Path, frame: pd.DataFrame, facts: dict) -> dict[str, str]:
     (run / "pictures").mkdir(exist_ok=True)
     drawn = {}
     measured = frame[(frame["status"] == "ok") & frame["samples"].notna()]
-    if len(measured):
-        _samples(run, measured, fid_name(facts)).savefig(run / "pictures" / "samples.png", dpi=110)
+    kept = measured[[(run / "raw" / f"{cell}.npz").exists() for cell in measured["cell"]]]
+    if len(kept):
+        _samples(run, kept, fid_name(facts)).savefig(run / "pictures" / "samples.png", dpi=110)
         drawn["Samples, on the same noise"] = "pictures/samples.png"
     if measured["fid"].notna().any():
         _quality(measured, facts).savefig(run / "pictures" / "quality.png", dpi=110)

@@ -1,10 +1,11 @@
-"""From a run directory to what people read: the table, the pictures, report.md."""
+"""From a run directory to what people read: the table, the pictures, report.md and report.html."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from bench import pictures
+from bench.page import page
 from bench.store import read_facts, read_results
 from bench.table import alignment, fid_name, table
 
@@ -23,32 +24,44 @@ itself, and the only speed here that may be compared between machines. \
 
 
 def write(run: Path) -> Path:
-    """Write report.md and the pictures of a run directory; returns the path of report.md.
+    """Write report.md, report.html and the pictures of a run directory; returns the path of report.md.
 
     Raises InputError if the directory does not hold a run.
     """
     frame, facts = read_results(run), read_facts(run)
     drawn = pictures.draw(run, frame, facts)
     (run / "report.md").write_text(markdown(frame, facts, drawn), encoding="utf-8")
+    files = {name: run / file for name, file in drawn.items()}
+    parts = title(facts), _summary(frame, facts), table(frame, facts), files, _reading(frame, facts), _repeat(facts)
+    (run / "report.html").write_text(page(*parts), encoding="utf-8")
     return run / "report.md"
 
 
 def markdown(frame: pd.DataFrame, facts: dict, drawn: dict[str, str]) -> str:
     """report.md: what was run, the table, the pictures (title -> file), how to read them, and how to repeat it."""
-    sweep, environment = facts["sweep"], facts["environment"]
-    what = sweep["dataset"] or f"a random network of the preset {sweep['preset']}"
-    parts = [f"# flowbench: {what}", _summary(frame, facts)]
+    parts = [f"# {title(facts)}", _summary(frame, facts)]
     if len(frame):
         shown = table(frame, facts)
         parts.append(shown.to_markdown(index=False, disable_numparse=True, colalign=[*map(alignment, shown)]))
-    parts += [f"## {title}\n\n![{title}]({file})" for title, file in drawn.items()]
-    parts += ["## How to read this", *_reading(frame, facts), "## How to repeat this"]
+    parts += [f"## {name}\n\n![{name}]({file})" for name, file in drawn.items()]
+    parts += ["## How to read this", _reading(frame, facts), "## How to repeat this", f"    {_repeat(facts)}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def title(facts: dict) -> str:
+    """The heading: what was run."""
+    sweep = facts["sweep"]
+    return f"flowbench: {sweep['dataset'] or 'a random network of the preset ' + sweep['preset']}"
+
+
+def _repeat(facts: dict) -> str:
+    """The command, a blank line, and the machine and versions."""
+    environment = facts["environment"]
     versions = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
-    parts.append(
-        f"    {facts['command']}\n\n{environment['device']}, {environment['threads']} threads, {sweep['dtype']}; "
+    return (
+        f"{facts['command']}\n\n{environment['device']}, {environment['threads']} threads, {facts['sweep']['dtype']}; "
         f"Python {environment['python']}, {versions}; commit {facts['commit'] or 'unknown'}; {facts['utc']}."
     )
-    return "\n\n".join(parts) + "\n"
 
 
 def _summary(frame: pd.DataFrame, facts: dict) -> str:
@@ -69,11 +82,11 @@ def caution(facts: dict) -> str:
     )
 
 
-def _reading(frame: pd.DataFrame, facts: dict) -> list[str]:
+def _reading(frame: pd.DataFrame, facts: dict) -> str:
     texts = []
     if facts.get("quality"):
         values = facts["quality"] | {"fid": fid_name(facts), "protocol": facts["protocol"]}
         texts.append(READING.format(**values))
     if frame["latency_s"].notna().any():
         texts.append(READING_SPEED.format(batch=frame["batch_size"].iloc[0]))
-    return ["\n".join(texts)]
+    return "\n".join(texts)

@@ -10,13 +10,14 @@ import pandas as pd
 
 from bench.errors import InputError
 
-COLUMNS = (
+DOCUMENTED = (
     "method options recipe dataset resolution grid steps nfe guidance seeds samples "
     "fid fid_ci_low fid_ci_high fid_floor kid kid_se precision recall "
     "latency_s latency_iqr_s images_per_s forward_s overhead_ratio peak_memory_mb gflops_per_image "
-    "device dtype batch_size compiled status error cell protocol commit utc "
-    "novelty density coverage fid_per_seed overhead_per_round"
+    "device dtype batch_size compiled status error cell protocol commit utc"
 ).split()
+ADDED = "novelty density coverage fid_per_seed overhead_per_round".split()  # older results may lack them
+COLUMNS = DOCUMENTED + ADDED
 TEXT = (
     "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc "
     "fid_per_seed overhead_per_round"
@@ -82,10 +83,10 @@ def read_results(run: Path) -> pd.DataFrame:
         raise InputError(f"There are no results at {str(path)!r}: give the directory of a `bench run`.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r} cannot be read as results of flowbench: {error}.") from error
-    missing = [column for column in COLUMNS if column not in frame.columns]
+    missing = [column for column in DOCUMENTED if column not in frame.columns]
     if missing:
         raise InputError(f"{str(path)!r} is not a results file of flowbench: it has no column {missing[0]!r}.")
-    return typed(frame)
+    return typed(frame.reindex(columns=COLUMNS))
 
 
 def read_facts(run: Path) -> dict:
