@@ -32,12 +32,14 @@ class Network:
 class Backbone:
     """A trained (or, for timing, random) U-Net ready to run, with the recipe that says how to read it.
 
+    source: "shipped", "random", or the path of the user's own checkpoint.
     digest: of the checkpoint file, or "random".
     """
 
     unet: UNet
     net: nn.Module  # the U-Net, compiled or not
     recipe: Recipe
+    source: str
     digest: str
     dtype: torch.dtype
     device: torch.device
@@ -86,7 +88,8 @@ def load_backbone(
             f"{checkpoint.path} was trained for {trained[0]} on {trained[2]}x{trained[1]}x{trained[1]} images, not for "
             f"{recipe} on {dataset.name}: restore the right file or retrain it."
         )
-    return _ready(unet, recipe, checkpoint.digest, device, dtype, compiled)
+    source = "shipped" if checkpoint.path == shipped(dataset.name, recipe) else str(checkpoint.path)
+    return _ready(unet, recipe, source, checkpoint.digest, device, dtype, compiled)
 
 
 def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:
@@ -94,13 +97,15 @@ def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = UNet(PRESETS[preset])
-    return _ready(unet, recipe, "random", device, dtype, compiled)
+    return _ready(unet, recipe, "random", "random", device, dtype, compiled)
 
 
-def _ready(unet: UNet, recipe: str, digest: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:
+def _ready(
+    unet: UNet, recipe: str, source: str, digest: str, device: torch.device, dtype: torch.dtype, compiled: bool
+) -> Backbone:
     unet = unet.eval().requires_grad_(False).to(device, dtype, memory_format=torch.channels_last)
     net = torch.compile(unet) if compiled else unet
-    return Backbone(unet, net, get_recipe(recipe), digest, dtype, device)
+    return Backbone(unet, net, get_recipe(recipe), source, digest, dtype, device)
 
 
 def pick_device(name: str) -> torch.device:

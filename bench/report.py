@@ -58,8 +58,9 @@ def _repeat(facts: dict) -> str:
     """The command, a blank line, and the machine and versions."""
     environment = facts["environment"]
     versions = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
+    weights = ", ".join(f"{recipe} ({source})" for recipe, source in facts["checkpoints"].items())
     return (
-        f"{facts['command']}\n\n{environment['device']}, {environment['threads']} threads, {facts['sweep']['dtype']}; "
+        f"{facts['command']}\n\nWeights: {weights}. {environment['device']}, {environment['threads']} threads, {facts['sweep']['dtype']}; "
         f"Python {environment['python']}, {versions}; commit {facts['commit'] or 'unknown'}; {facts['utc']}."
     )
 

@@ -173,7 +173,7 @@ class Session:
             "command": shlex.join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else "bench.run",
             "sweep": asdict(self.sweep),
             "environment": environment(self.device),
-            "checkpoints": {recipe: backbone.digest for recipe, backbone in self.backbones.items()},
+            "checkpoints": {name: f"{backbone.source} {backbone.digest}" for name, backbone in self.backbones.items()},
             "protocol": self.protocol,
             "quality": self.quality.facts if self.sweep.quality else None,
             "commit": commit(),

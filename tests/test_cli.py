@@ -73,6 +73,7 @@ def test_train_writes_a_checkpoint_that_run_prefers():
     assert Path("checkpoints/digits/flow.safetensors").exists()
     result = invoke("run", "--methods", "flow", "--steps", "1", *QUICK, "--no-timing", "--output", "run")
     assert result.exit_code == 0
+    assert "flow runs on your own checkpoint checkpoints/digits/flow.safetensors" in result.output
     shipped = invoke(
         "run", "--methods", "flow", "--steps", "1", *QUICK, "--no-timing", "--weights", "none", "--output", "b"
     )
