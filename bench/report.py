@@ -59,9 +59,10 @@ def _repeat(facts: dict) -> str:
     environment = facts["environment"]
     versions = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
     weights = ", ".join(f"{recipe} ({source})" for recipe, source in facts["checkpoints"].items())
+    machine = f"{environment['device']}, {environment['threads']} threads, {facts['sweep']['dtype']}"
     return (
-        f"{facts['command']}\n\nWeights: {weights}. {environment['device']}, {environment['threads']} threads, {facts['sweep']['dtype']}; "
-        f"Python {environment['python']}, {versions}; commit {facts['commit'] or 'unknown'}; {facts['utc']}."
+        f"{facts['command']}\n\nWeights: {weights}. {machine}; Python {environment['python']}, {versions}; "
+        f"commit {facts['commit'] or 'unknown'}; {facts['utc']}."
     )
 
 
