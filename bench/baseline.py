@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.compare import CELL
 from bench.errors import InputError
 from bench.provenance import utc_now
-from bench.store import read_results, to_csv
+from bench.store import CELL, read_results, to_csv
 
 VOLATILE = ["cell", "commit", "utc"]  # they change without the figures changing
 

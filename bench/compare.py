@@ -11,12 +11,11 @@ import pandas as pd
 from scipy.stats import t as student
 
 from bench.errors import InputError
-from bench.store import per_sample, read_results
+from bench.store import identity, per_sample, read_results
 from bench.table import label
 from methods import nearest
 
 CONFIDENCE = 0.99  # of the one-sided bounds
-CELL = "method options recipe dataset grid steps guidance seeds samples dtype batch_size compiled".split()
 PROTOCOL = "dataset resolution samples seeds".split()  # what a row shows of its protocol
 # Fields whose rise is a regression, with the column that holds their samples: paired by seed block, or by chance.
 SAMPLES = {"fid": "fid_per_seed", "overhead_ratio": "overhead_per_round"}
@@ -71,7 +70,7 @@ def compare(baseline: pd.DataFrame, current: pd.DataFrame, rules: Sequence[Rule]
     if baseline.empty:
         raise NotComparable("The baseline has no rows: measure one first.")
     _check_protocols(baseline, current)
-    before, after = ({_key(row): row for _, row in frame.iterrows()} for frame in (baseline, current))
+    before, after = ({identity(row): row for _, row in frame.iterrows()} for frame in (baseline, current))
     verdicts = []
     for key, row in before.items():
         if row["status"] == "ok":
@@ -127,10 +126,6 @@ def _check_protocols(baseline: pd.DataFrame, current: pd.DataFrame) -> None:
     differing = [f"{column} ({' '.join(a)} and {' '.join(b)})" for column, (a, b) in shown.items() if a != b]
     what = ", ".join(differing) or "the data, the reference or the extractor"
     raise NotComparable(f"The runs follow different protocols, so their figures do not compare: {what}.")
-
-
-def _key(row: pd.Series) -> tuple:
-    return tuple("" if pd.isna(row[column]) else row[column] for column in CELL)
 
 
 def _judge_cell(before: pd.Series, after: pd.Series | None, rules: Sequence[Rule]) -> list[Verdict]:

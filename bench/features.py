@@ -121,3 +121,13 @@ class RealFeatures:
             others = self.train if self.images.held_out_reference else self.test
             self._floors[samples] = self.frechet(others[:samples])
         return self._floors[samples]
+
+    @cached_property
+    def unseen_distance(self) -> float:
+        """The median distance from a held-out image to its nearest training image."""
+        return nearest_distances(self.test, self.train).median().item()
+
+
+def nearest_distances(features: Tensor, others: Tensor) -> Tensor:
+    """The Euclidean distance (N,) of each row of features (N, D) to the nearest row of others (M, D)."""
+    return torch.cat([torch.cdist(chunk, others).amin(1) for chunk in features.split(512)])

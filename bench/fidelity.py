@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_fidelity.metric_prc import calculate_precision_recall_part
 
 from bench.data import DATASETS, digest
-from bench.features import Extractor, RealFeatures
+from bench.features import Extractor, RealFeatures, nearest_distances
 from bench.measure import Cell
 from bench.plan import Sweep
 from bench.store import joined
@@ -90,8 +90,7 @@ class Novelty(Metric):
     """Median feature distance to the nearest training image, over that of held-out images: 1 unseen, 0 memorised."""
 
     def __call__(self, features, real):
-        unseen = nearest_distances(real.test, real.train).median()
-        return {"novelty": (nearest_distances(features, real.train).median() / unseen).item()}
+        return {"novelty": nearest_distances(features, real.train).median().item() / real.unseen_distance}
 
 
 def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
@@ -104,11 +103,6 @@ def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
         return (k.sum() - k.trace()) / (len(k) * (len(k) - 1))
 
     return mean_off_diagonal(kernel(x, x)) + mean_off_diagonal(kernel(y, y)) - 2 * kernel(x, y).mean()
-
-
-def nearest_distances(features: Tensor, others: Tensor) -> Tensor:
-    """The Euclidean distance (N,) of each row of features (N, D) to the nearest row of others (M, D)."""
-    return torch.cat([torch.cdist(chunk, others).amin(1) for chunk in features.split(512)])
 
 
 class Quality:

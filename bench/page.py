@@ -48,10 +48,13 @@ document.querySelector("input").addEventListener("input", event => {
 """
 
 
-def page(title: str, summary: str, shown: pd.DataFrame, drawn: dict[str, Path], reading: str, repeat: str) -> str:
-    """One HTML page: a table to sort and filter, the pictures (title -> PNG file), how to read and how to repeat it."""
+def page(
+    title: str, summary: str, shown: pd.DataFrame, drawn: dict[str, str], reading: str, repeat: str, folder: Path
+) -> str:
+    """One HTML page: a table to sort and filter, the pictures (title -> PNG file in `folder`), reading, repeating."""
     figures = "".join(
-        f"<h2>{escape(name)}</h2><img alt='{escape(name)}' src='{_inline(file)}'>" for name, file in drawn.items()
+        f"<h2>{escape(name)}</h2><img alt='{escape(name)}' src='{_inline(folder / file)}'>"
+        for name, file in drawn.items()
     )
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'>"

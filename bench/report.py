@@ -30,21 +30,19 @@ def write(run: Path) -> Path:
     """
     frame, facts = read_results(run), read_facts(run)
     drawn = pictures.draw(run, frame, facts)
-    (run / "report.md").write_text(markdown(frame, facts, drawn), encoding="utf-8")
-    files = {name: run / file for name, file in drawn.items()}
-    parts = title(facts), _summary(frame, facts), table(frame, facts), files, _reading(frame, facts), _repeat(facts)
-    (run / "report.html").write_text(page(*parts), encoding="utf-8")
+    parts = title(facts), _summary(frame, facts), table(frame, facts), drawn, _reading(frame, facts), _repeat(facts)
+    (run / "report.md").write_text(markdown(*parts), encoding="utf-8")
+    (run / "report.html").write_text(page(*parts, folder=run), encoding="utf-8")
     return run / "report.md"
 
 
-def markdown(frame: pd.DataFrame, facts: dict, drawn: dict[str, str]) -> str:
-    """report.md: what was run, the table, the pictures (title -> file), how to read them, and how to repeat it."""
-    parts = [f"# {title(facts)}", _summary(frame, facts)]
-    if len(frame):
-        shown = table(frame, facts)
+def markdown(title: str, summary: str, shown: pd.DataFrame, drawn: dict[str, str], reading: str, repeat: str) -> str:
+    """report.md: the table, the pictures (title -> PNG file), how to read and how to repeat it."""
+    parts = [f"# {title}", summary]
+    if len(shown):
         parts.append(shown.to_markdown(index=False, disable_numparse=True, colalign=[*map(alignment, shown)]))
     parts += [f"## {name}\n\n![{name}]({file})" for name, file in drawn.items()]
-    parts += ["## How to read this", _reading(frame, facts), "## How to repeat this", f"    {_repeat(facts)}"]
+    parts += ["## How to read this", reading, "## How to repeat this", f"    {repeat}"]
     return "\n\n".join(parts) + "\n"
 
 

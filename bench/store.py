@@ -23,7 +23,8 @@ TEXT = (
     "fid_per_seed overhead_per_round"
 ).split()
 WHOLE = "resolution steps samples batch_size".split()
-IDENTITY = "method options recipe dataset grid steps guidance seeds samples device dtype batch_size compiled".split()
+# What makes two rows the same cell, on whatever machine they were measured.
+CELL = "method options recipe dataset grid steps guidance seeds samples dtype batch_size compiled".split()
 
 
 class Store:
@@ -43,7 +44,11 @@ class Store:
 
     def add(self, row: Mapping[str, object]) -> None:
         """Write a row, in the place of an earlier one of the same cell, or of what the cell was before a change."""
-        same = [cell for cell, old in self.rows.items() if _identity(old) == _identity(row)]
+        same = [
+            cell
+            for cell, old in self.rows.items()
+            if identity(old, [*CELL, "device"]) == identity(row, [*CELL, "device"])
+        ]
         for cell in same:
             del self.rows[cell]
         self.rows[str(row["cell"])] = dict(row)
@@ -136,9 +141,9 @@ def per_sample(text: str) -> np.ndarray:
     return np.array(text.split(), dtype=np.float64)
 
 
-def _identity(row: Mapping[str, object]) -> tuple:
+def identity(row: Mapping[str, object], columns: Iterable[str] = CELL) -> tuple:
     """What a reader takes for the same cell: all that a row says of how it was made."""
-    values = (row.get(column) for column in IDENTITY)
+    values = (row.get(column) for column in columns)
     return tuple("" if value is None or pd.isna(value) else value for value in values)
 
 

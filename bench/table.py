@@ -25,7 +25,7 @@ def alignment(column: str) -> str:
 
 
 def label(row: pd.Series) -> str:
-    """`method[options]`, with the recipe where it is not the method's own name for it."""
+    """The spec of the row's method: `method[options]`."""
     return f"{row['method']}[{row['options']}]" if row["options"] else row["method"]
 
 

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from math import cos, pi
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from bench.classifier import DigitsCNN
 from bench.data import DATASETS, Dataset, Images, to_float
 from bench.errors import InputError
 from bench.network import checkpoint_path, pick_device
+from bench.provenance import utc_now
 from methods import Field, Recipe, get_recipe
 from models import EMA, PRESETS, CheckpointError, UNet, load, save
 from models.checkpoint import architecture
@@ -191,8 +191,7 @@ def fit(trainer: Trainer, facts: dict[str, object], output: Path, half: bool) ->
         save(state_file, trainer.state(), run)
         curve.draw()
 
-    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    save(output, trainer.ema.weights, run | {"iterations": trainer.iteration, "date": date}, half)
+    save(output, trainer.ema.weights, run | {"iterations": trainer.iteration, "date": utc_now()}, half)
 
 
 def _settings(settings: Settings) -> dict[str, str]:

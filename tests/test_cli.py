@@ -5,7 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import main
+from bench.plan import Sweep
 from bench.store import read_results
+from bench.train import Settings
 
 QUICK = ["--samples", "80", "--batch-size", "40"]
 
@@ -66,6 +68,17 @@ def test_list_names_everything():
     for name in ("ddim[eta=0.0,clip=false]", "pf_ode", "digits", "fashion-mnist", "karras[rho=7.0]", "fid", "novelty"):
         assert name in output
     assert invoke("list", "grids").output.splitlines()[0].startswith("karras[rho=7.0]")
+
+
+@pytest.mark.parametrize(
+    ("line", "defaults"), [(["train", "flow"], Settings()), (["run"], Sweep())], ids=["train", "run"]
+)
+def test_the_defaults_of_the_command_are_those_of_the_code(line, defaults):
+    """They stand twice, since the command line starts without torch."""
+    parsed = main.commands[line[0]].make_context(line[0], line[1:]).params
+    common = {name: value for name, value in parsed.items() if hasattr(defaults, name) and value is not None}
+    assert len(common) >= 5
+    assert common == {name: getattr(defaults, name) for name in common}
 
 
 def test_train_writes_a_checkpoint_that_run_prefers():
