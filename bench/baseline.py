@@ -1,9 +1,11 @@
 """The committed baseline: a CSV that a review reads like a lock file."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
+from bench.compare import protocol_facts
 from bench.errors import InputError
 from bench.provenance import utc_now
 from bench.store import CELL, read_results, to_csv
@@ -12,7 +14,8 @@ VOLATILE = ["cell", "commit", "utc"]  # they change without the figures changing
 
 
 def update(run: Path, folder: Path, reason: str) -> Path:
-    """Make the rows of a run the baseline in `folder`, sorted and rounded, and note the reason; returns the CSV.
+    """Make the rows of a run the baseline in `folder`, sorted and rounded, beside their protocol, and note
+    the reason; returns the CSV.
 
     Raises InputError if the run has no row that was measured, or one that was not.
     """
@@ -27,6 +30,8 @@ def update(run: Path, folder: Path, reason: str) -> Path:
     frame[numbers] = frame[numbers].map(_rounded)
 
     folder.mkdir(parents=True, exist_ok=True)
+    protocol = {"protocol": frame["protocol"].iloc[0], "quality": protocol_facts(run)}
+    (folder / "protocol.json").write_text(json.dumps(protocol, indent=2) + "\n", encoding="utf-8")
     (folder / "results.csv").write_text(to_csv(frame), encoding="utf-8")
     with (folder / "REASONS.md").open("a", encoding="utf-8") as file:
         file.write(f"- {utc_now()}: {' '.join(reason.split())}\n")

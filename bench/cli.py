@@ -52,6 +52,7 @@ def main() -> None:
 @click.option("--dtype", default="float32", show_default=True, help="Of the network: float32, bfloat16, float16.")
 @click.option("--compile", is_flag=True, help="Run the network through torch.compile.")
 @click.option("--output", metavar="DIR", help="Run directory.  [default: the same for the same command]")
+@click.option("--save-images", is_flag=True, help="Keep all images, as images/CELL-BLOCK.npy in the run directory.")
 @click.option("--no-timing", "timing", flag_value=False, default=True, help="Leave out the speed.")
 @click.option("--no-quality", "quality", flag_value=False, default=True, help="Leave out the quality.")
 @click.option("--preset", metavar="NAME", help="With --no-quality: time a random network of this size, as in cifar10.")
@@ -86,32 +87,107 @@ def run(context: click.Context, **options: object) -> None:
 
 
 @main.command()
-@click.argument("baseline", type=click.Path(path_type=Path))
-@click.argument("current", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, metavar="BASELINE CURRENT", type=click.Path(path_type=Path))
+@click.option("--against", metavar="GIT_REF", help="Instead: measure that commit and the working tree in turn, here.")
+@click.option(
+    "--run", "sweep", metavar="OPTIONS", help="With --against: what to run, as in '--methods ddim --steps 5'."
+)
 @click.option("--fail-on", multiple=True, metavar="FIELD:THRESHOLD", help="As in fid:2%; may be given several times.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json", "junit"]), default="text", show_default=True
+)
 @click.option("--strict", is_flag=True, help="Exit with 4 where a figure is too uncertain to judge.")
 @click.pass_context
-def compare(context: click.Context, baseline: Path, current: Path, fail_on: tuple[str, ...], form: str, strict: bool):
+def compare(
+    context: click.Context, runs: tuple[Path, ...], against: str | None, sweep: str | None, fail_on: tuple[str, ...],
+    form: str, strict: bool,
+) -> None:  # fmt: skip
     """Say what got worse from BASELINE to CURRENT, each a run directory or a CSV.
 
     Evaluations and FLOPs must not rise; FID is judged by its paired differences per seed block, speed by the overhead
-    ratio of the timed rounds. Exit codes: 0 nothing worse, 1 a regression, 2 wrong input, 3 not comparable, 4 strict.
+    ratios of the timed rounds; seconds only where a rule is given and the machine is the same. With --against, both
+    commits run in turn on this machine, and speed is judged by their paired ratios. Exit codes: 0 nothing worse, 1 a
+    regression, 2 wrong input, 3 not comparable, 4 inconclusive with --strict.
 
     \b
     bench compare results/baseline results/runs/digits-1a2b3c4d --fail-on fid:5% --format markdown
+    bench compare --against main --run '--methods ddim,flow --steps 5 --samples 500 --seeds 0-3'
     """
+    if against is None and len(runs) != 2:
+        raise click.UsageError("Give two runs, BASELINE and CURRENT, or --against GIT_REF.")
+    if against is not None and runs:
+        raise click.UsageError("--against measures both sides itself: leave out BASELINE and CURRENT.")
+    if against is None and sweep is not None:
+        raise click.UsageError("--run says what --against measures: give --against GIT_REF, or leave it out.")
     with _mistakes_as_usage_errors():
+        from bench import against as commits
         from bench import compare as comparison
+        from bench.verdicts import render
 
         rules = comparison.merge_rules(fail_on)
         try:
-            verdicts = comparison.compare(*comparison.read_both(baseline, current), rules)
+            if against is not None:
+                verdicts = commits.compare_commits(against, sweep, rules)
+            else:
+                facts = [comparison.protocol_facts(run) for run in runs]
+                verdicts = comparison.compare(*comparison.read_both(*runs), rules, facts)
         except comparison.NotComparable as error:
             click.echo(f"Error: {error}", err=True)
             context.exit(3)
-    click.echo(comparison.render(verdicts, form))
+    click.echo(render(verdicts, form))
     context.exit(comparison.exit_code(verdicts, strict))
+
+
+@main.command()
+@click.option("--trials", type=click.IntRange(1, 500), default=3, show_default=True, help="Each takes about a minute.")
+@device_option
+def selftest(trials: int, device: str) -> None:
+    """Put known faults into a sampler and count how often the gate fires; equal code must not make it fire.
+
+    \b
+    bench selftest --trials 30
+    """
+    with _mistakes_as_usage_errors():
+        from bench.selftest import as_markdown
+        from bench.selftest import selftest as run_trials
+
+        for outcomes in run_trials(trials, device):
+            counts = ", ".join(f"{each.fired}/{each.trials}" for each in outcomes)
+            click.echo(f"trial {outcomes[0].trials} of {trials}: {counts}", err=True)
+    click.echo(as_markdown(outcomes))
+
+
+@main.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), default="results/history", show_default=True, metavar="DIR")
+def history(runs: tuple[Path, ...], output: Path) -> None:
+    """Append each RUN to the figures over commits, plot every cell, and name the steps.
+
+    \b
+    bench history results/runs/digits-1a2b3c4d
+    """
+    with _mistakes_as_usage_errors():
+        from bench.history import append
+
+        for step in append(output, runs):
+            click.echo(step)
+    click.echo(output / "history.md")
+
+
+@main.command()
+@device_option
+@click.option("--runs", type=click.IntRange(3, 100), default=8, show_default=True, help="Runs of the same code.")
+@click.option("--batch-size", type=click.IntRange(1), default=256, show_default=True, help="Images at a time.")
+def doctor(device: str, runs: int, batch_size: int) -> None:
+    """Say what this machine can tell: its environment, its noise between equal runs, the smallest slowdown it shows.
+
+    \b
+    bench doctor
+    """
+    with _mistakes_as_usage_errors():
+        from bench.doctor import examine, report
+
+        click.echo(report(examine(device, runs, batch_size), device))
 
 
 @main.group()
@@ -136,18 +212,62 @@ def update(run: Path, reason: str, output: Path) -> None:
 
 
 @main.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-def report(run: Path) -> None:
-    """Write report.md, report.html and the pictures of the run directory RUN again, from its results.csv.
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
+              help="Where it goes.  [default: into the run; of several runs results/report]")  # fmt: skip
+@click.option("--mixed", is_flag=True, help="Let runs under different protocols stand together, each judged by itself.")
+@click.option("--format", "form", type=click.Choice(["text", "html", "markdown", "latex"]), default="text",
+              show_default=True, help="text, html: write the report, and print the table or the file's name. markdown, "
+              "latex: print the table, and write nothing.")  # fmt: skip
+@click.pass_context
+def report(context: click.Context, runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str) -> None:
+    """Write report.md, report.html and the pictures of a run directory RUN again, from its results.csv.
+
+    Several runs make one report, with their rows in one table; runs under different protocols are refused, with exit
+    code 3, unless --mixed is given.
 
     \b
     bench report results/runs/digits-1a2b3c4d
+    bench report results/runs/digits-1a2b3c4d results/runs/digits-5e6f7a8b --output results/both
+    bench report results/runs/digits-1a2b3c4d --format latex > table.tex
     """
     with _mistakes_as_usage_errors():
-        from bench import report
+        if len(runs) == 1 and output is None:
+            from bench.results import load
 
-        report.write(run)
-    _print_results(run)
+            results = load(runs[0])
+        else:
+            from bench import merge
+
+            try:
+                results = merge.merge(runs, output or merge.DEFAULT_OUTPUT, mixed)
+            except merge.NotComparable as error:
+                click.echo(f"Error: {error}", err=True)
+                context.exit(3)
+            if form in ("text", "html"):
+                merge.write(results, runs, mixed)
+        _show_report(results, form)
+
+
+def _show_report(results, form: str) -> None:
+    """Print the table as Markdown or LaTeX, or write the report and say where it is."""
+    if form == "latex":
+        from bench.latex import latex
+
+        click.echo(latex(results), nl=False)
+    elif form == "markdown":
+        from bench.markdown import table as as_markdown
+        from bench.table import table
+
+        click.echo(as_markdown(table(results)))
+    else:
+        from bench.report import write_results
+
+        written = write_results(results)
+        if form == "html":
+            click.echo(written.with_suffix(".html"))
+        else:
+            _print_results(results.folder)
 
 
 @main.command()
@@ -227,18 +347,25 @@ def _print_results(folder: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from bench.report import caution
-    from bench.store import read_facts, read_results
-    from bench.table import alignment, table
+    from bench import markdown, sentences
+    from bench.results import load
+    from bench.table import WIDE, alignment, table
 
-    facts = read_facts(folder)
-    text = table(read_results(folder), facts).drop(columns=["images/s", "peak (MB)"], errors="ignore")
+    results = load(folder)
+    rows = table(results)
+    if rows.empty:
+        click.echo(markdown.NOTHING)
+    text = rows.drop(columns=WIDE, errors="ignore").replace({"status": {r":.*": ""}}, regex=True)
     printed = Table(box=None, pad_edge=False)
     for column in text.columns:
         printed.add_column(Text(column), justify=alignment(column), no_wrap=column == "method")
     for row in text.itertuples(index=False):
         printed.add_row(*map(Text, row))
     Console(width=None if Console().is_terminal else 160).print(printed)
-    if caution(facts):
-        click.echo(f"\n{caution(facts)}")
-    click.echo(f"\nReport: {folder / 'report.md'}")
+    groups = results.groups
+    headings = [[sentences.heading(group)] * (len(groups) > 1) for group in groups]
+    verdicts = [top + sentences.verdicts(group) for top, group in zip(headings, groups, strict=True)]
+    for lines in (markdown.failures(rows), sentences.cautions(results), *verdicts):
+        if lines:
+            click.echo("\n" + "\n".join(line.replace("`", "") for line in lines))
+    click.echo(f"\nReport: {folder / 'report.md'}, {folder / 'report.html'}")

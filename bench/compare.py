@@ -2,24 +2,30 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from bench.directions import DIRECTIONS
 from bench.errors import InputError
+from bench.protocol import differences
 from bench.store import identity, per_sample, read_results
-from bench.table import label
+from bench.naming import label
+from bench.timing import trimmed
 from methods import nearest
 
 CONFIDENCE = 0.99  # of the one-sided bounds
 PROTOCOL = "dataset resolution samples seeds".split()  # what a row shows of its protocol
-# Fields whose rise is a regression, with the column that holds their samples: paired by seed block, or by chance.
-SAMPLES = {"fid": "fid_per_seed", "overhead_ratio": "overhead_per_round"}
+
 COUNTED = ("nfe", "gflops_per_image")
+# What a machine measures, with the column of its rounds; only the ratios carry from one machine to another.
+RATIOS = {"overhead_ratio": "overhead_per_round", "inner_ratio": "inner_per_round"}
+SECONDS = {"latency_s": "latency_per_round", "latency_p95_s": None, "peak_memory_mb": None}
+FIELDS = (*COUNTED, *DIRECTIONS, *RATIOS, *SECONDS)
 
 
 class NotComparable(ValueError):
@@ -28,34 +34,44 @@ class NotComparable(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """A field may rise by `relative` of the baseline, or by `absolute` if that is more."""
+    """A field may get worse by `relative` of the baseline, or by `absolute` if that is more.
+
+    floor: or by the spread of the field's floor, if that is more still.
+    """
 
     field: str
     relative: float = 0.0
     absolute: float = 0.0
+    floor: bool = False
+
+    @property
+    def direction(self) -> int:
+        """+1 if a rise is worse, -1 if a fall is."""
+        return DIRECTIONS.get(self.field, 1)
 
     def margin(self, baseline: float) -> float:
-        """How much more than `baseline` is allowed."""
+        """How much worse than `baseline` is allowed."""
         return max(self.relative * abs(baseline), self.absolute)
 
     def __str__(self) -> str:
-        limits = [f"{self.relative:.3g} of the baseline"] * (self.relative > 0) + [f"{self.absolute:g}"] * (
+        limits = [f"{100 * self.relative:.3g} %"] * (self.relative > 1e-5) + [f"{self.absolute:.3g}"] * (
             self.absolute > 0
         )
-        return f"{self.field} may rise by {' or '.join(limits) or 'nothing'}"
+        return f"{self.field} may {'rise' if self.direction > 0 else 'fall'} by {' or '.join(limits) or 'nothing'}"
 
 
 RULES = (
     Rule("nfe"),
     Rule("gflops_per_image", relative=1e-6),
-    Rule("fid", relative=0.02),
+    Rule("fid", relative=0.02, floor=True),
     Rule("overhead_ratio", relative=0.15, absolute=0.03),
+    Rule("inner_ratio", relative=0.15, absolute=0.03),
 )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One field of one cell. status: ok, regression, inconclusive, missing or new."""
+    """One field of one cell. status: regression, missing, inconclusive, new, ok, or info for what is only shown."""
 
     cell: str
     field: str
@@ -65,11 +81,17 @@ class Verdict:
     reason: str
 
 
-def compare(baseline: pd.DataFrame, current: pd.DataFrame, rules: Sequence[Rule] = RULES) -> list[Verdict]:
-    """Judge every cell of both runs. Raises NotComparable if their protocols differ, or the baseline is empty."""
-    if baseline.empty:
-        raise NotComparable("The baseline has no rows: measure one first.")
-    _check_protocols(baseline, current)
+def compare(
+    baseline: pd.DataFrame, current: pd.DataFrame, rules: Sequence[Rule] = RULES, facts: Sequence[dict | None] = ()
+) -> list[Verdict]:
+    """Judge every cell of both runs. Raises NotComparable if their protocols differ, or one of them is empty.
+
+    facts: the protocol of each as its run.json tells it, for the sentence that names what differs.
+    """
+    for frame, which, todo in ((baseline, "baseline", "measure one"), (current, "new run", "measure it")):
+        if frame.empty:
+            raise NotComparable(f"The {which} has no rows: {todo} first.")
+    _check_protocols(baseline, current, facts)
     before, after = ({identity(row): row for _, row in frame.iterrows()} for frame in (baseline, current))
     verdicts = []
     for key, row in before.items():
@@ -93,16 +115,15 @@ def parse_rule(text: str) -> Rule:
     if match is None:
         raise InputError(f"--fail-on takes FIELD:THRESHOLD, as in fid:2% or overhead_ratio:0.05, not {text!r}.")
     field, number, percent = match.groups()
-    fields = [*COUNTED, *SAMPLES]
-    if field not in fields:
-        raise InputError(f"--fail-on cannot judge {field!r}. {nearest(field, fields)}")
+    if field not in FIELDS:
+        raise InputError(f"--fail-on cannot judge {field!r}. {nearest(field, FIELDS)}")
     return Rule(field, relative=float(number) / 100) if percent else Rule(field, absolute=float(number))
 
 
 def merge_rules(given: Sequence[str]) -> list[Rule]:
-    """The default rules, each replaced by the one given for its field."""
-    changed = {rule.field: rule for rule in map(parse_rule, given)}
-    return [changed.get(rule.field, rule) for rule in RULES]
+    """The default rules, each replaced by the one given for its field, and those given for other fields."""
+    rules = {rule.field: rule for rule in RULES}
+    return list((rules | {rule.field: rule for rule in map(parse_rule, given)}).values())
 
 
 def name(row: pd.Series) -> str:
@@ -118,13 +139,24 @@ def read_both(baseline: Path, current: Path) -> tuple[pd.DataFrame, pd.DataFrame
     return read_results(baseline), read_results(current)
 
 
-def _check_protocols(baseline: pd.DataFrame, current: pd.DataFrame) -> None:
-    before, after = (set(frame["protocol"]) for frame in (baseline, current))
-    if len(after) == 0 or before == after:
+def protocol_facts(run: Path) -> dict | None:
+    """What protocol.json or run.json beside the results says of their protocol; None if there is neither."""
+    folder = run if run.is_dir() else run.parent
+    for file in (folder / "protocol.json", folder / "run.json"):
+        try:
+            return json.loads(file.read_text())["quality"]
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
+def _check_protocols(baseline: pd.DataFrame, current: pd.DataFrame, facts: Sequence[dict | None]) -> None:
+    if set(baseline["protocol"]) == set(current["protocol"]):
         return
     shown = {column: [sorted(set(frame[column].astype(str))) for frame in (baseline, current)] for column in PROTOCOL}
     differing = [f"{column} ({' '.join(a)} and {' '.join(b)})" for column, (a, b) in shown.items() if a != b]
-    what = ", ".join(differing) or "the data, the reference or the extractor"
+    named = differences(facts) if len(facts) == 2 and all(facts) else differing
+    what = ", ".join(named) or "the data, the reference or the extractor"
     raise NotComparable(f"The runs follow different protocols, so their figures do not compare: {what}.")
 
 
@@ -133,70 +165,89 @@ def _judge_cell(before: pd.Series, after: pd.Series | None, rules: Sequence[Rule
         return [Verdict(name(before), "", None, None, "missing", "the new run has no such cell")]
     if after["status"] != "ok":
         return [Verdict(name(before), "", None, None, "regression", f"the cell {after['status']}: {after['error']}")]
-    return [_judge(rule, before, after) for rule in rules if not pd.isna(before[rule.field])]
+    verdicts = [judge(rule, before, after) for rule in rules if not pd.isna(before[rule.field])]
+    return verdicts + _seconds(before, after, [rule.field for rule in rules])
 
 
-def _judge(rule: Rule, before: pd.Series, after: pd.Series) -> Verdict:
+def judge(rule: Rule, before: pd.Series, after: pd.Series) -> Verdict:
+    """One field of a cell that both runs measured."""
     old, new = before[rule.field], after[rule.field]
     if pd.isna(new):
         status, reason = "missing", "the new run did not measure it"
-    elif rule.field in COUNTED:
-        status = "regression" if new - old > rule.margin(old) else "ok"
-        reason = f"rose from {old:g} to {new:g}" if status == "regression" else "counted"
+    elif rule.field in SECONDS and not _same_machine(before, after):
+        status, reason = "inconclusive", f"{old:.3g} and {new:.3g} on another machine or other versions: not judged"
     else:
-        status, reason = _judge_samples(rule, before, after)
-    if status == "regression":
-        reason += f"; {rule}"
+        status, reason = _spread(rule)(rule, before, after)
     return Verdict(name(before), rule.field, float(old), float(new), status, reason)
 
 
-def _judge_samples(rule: Rule, before: pd.Series, after: pd.Series) -> tuple[str, str]:
-    """One-sided bounds of the mean difference against the margin."""
-    column = SAMPLES[rule.field]
-    old, new = (per_sample(row[column] or str(row[rule.field])) for row in (before, after))
-    margin = rule.margin(before[rule.field])
-    rise, error, freedom = _paired(old, new) if rule.field == "fid" else _unpaired(old, new)
-    if freedom < 1:
-        kind = "seed block" if rule.field == "fid" else "round"
-        return ("ok" if rise <= margin else "inconclusive"), f"rise {rise:+.3g} from a single {kind}, without a spread"
+Judgement = Callable[[Rule, pd.Series, pd.Series], tuple[str, str]]
+
+
+def _spread(rule: Rule) -> Judgement:
+    """How the field's uncertainty is known."""
+    if rule.field in DIRECTIONS:
+        return _judge_quality
+    return _judge_rounds if (RATIOS | SECONDS).get(rule.field) else _judge_exactly
+
+
+def _judge_exactly(rule: Rule, before: pd.Series, after: pd.Series) -> tuple[str, str]:
+    old, new = before[rule.field], after[rule.field]
+    worse = new - old > rule.margin(old)
+    return ("regression", f"rose from {old:g} to {new:g}; {rule}") if worse else ("ok", f"{old:g} and {new:g}")
+
+
+def _judge_quality(rule: Rule, before: pd.Series, after: pd.Series) -> tuple[str, str]:
+    """The differences on the same noise, block by block; one block borrows the spread of its floor."""
+    old, new = (scores(row).get(rule.field, np.array([row[rule.field]])) for row in (before, after))
+    floor = before["fid_floor_sd"] if rule.field == "fid" else np.nan
+    if rule.floor and not pd.isna(floor):
+        rule = replace(rule, absolute=max(rule.absolute, floor / len(old) ** 0.5))
+    if len(old) == len(new) > 1:
+        difference = new - old
+        return _bounds(rule, before, after, difference.std(ddof=1) / len(difference) ** 0.5, len(difference) - 1)
+    return _bounds(rule, before, after, floor * 2**0.5, np.inf)
+
+
+def _judge_rounds(rule: Rule, before: pd.Series, after: pd.Series) -> tuple[str, str]:
+    """Welch's and Yuen's: the trimmed means of rounds that share nothing."""
+    column = (RATIOS | SECONDS)[rule.field]
+    samples = [per_sample(row[column]) for row in (before, after)]
+    if min(map(len, samples)) < 2:
+        return _bounds(rule, before, after, np.nan, 0)
+    spreads = [trimmed(values)[1:] for values in samples]
+    variances = np.array([error**2 for error, _ in spreads])
+    weights = sum(variance**2 / freedom for variance, (_, freedom) in zip(variances, spreads, strict=True))
+    return _bounds(rule, before, after, variances.sum() ** 0.5, variances.sum() ** 2 / weights if weights else 1)
+
+
+def _bounds(rule: Rule, before: pd.Series, after: pd.Series, error: float, freedom: float) -> tuple[str, str]:
+    """One-sided bounds of how much worse the field got, against the margin."""
+    worse = rule.direction * (after[rule.field] - before[rule.field])
+    margin, change = rule.margin(before[rule.field]), f"{after[rule.field] - before[rule.field]:+.3g}"
+    if pd.isna(error):
+        return ("ok" if worse <= margin else "inconclusive"), f"{change} from a single measurement, without a spread"
     reach = student.ppf(CONFIDENCE, freedom) * error
-    text = f"rise {rise:+.3g}, {CONFIDENCE:.0%} bounds {rise - reach:+.3g} and {rise + reach:+.3g}, margin {margin:.3g}"
-    if rise - reach > margin:
-        return "regression", text
-    return ("ok" if rise + reach <= margin else "inconclusive"), text
+    text = f"{change}, worse by {worse - reach:.3g} to {worse + reach:.3g} ({CONFIDENCE:.0%}), margin {margin:.3g}"
+    if worse - reach > margin:
+        return "regression", f"{before[rule.field]:.4g} became {after[rule.field]:.4g}: {text}; {rule}"
+    return ("ok" if worse + reach <= margin else "inconclusive"), text
 
 
-def _paired(old: np.ndarray, new: np.ndarray) -> tuple[float, float, float]:
-    """Mean difference on the same noise, its standard error and degrees of freedom."""
-    if len(old) != len(new):
-        return float(new.mean() - old.mean()), 0.0, 0.0
-    difference = new - old
-    spread = difference.std(ddof=1) if len(difference) > 1 else 0.0
-    return float(difference.mean()), float(spread / len(difference) ** 0.5), len(difference) - 1
+def _seconds(before: pd.Series, after: pd.Series, judged: Sequence[str]) -> list[Verdict]:
+    """The latency, shown, where no rule judges it: seconds are the machine's before they are the sampler's."""
+    old, new = before["latency_s"], after["latency_s"]
+    if "latency_s" in judged or pd.isna(old) or pd.isna(new):
+        return []
+    where = "the same machine" if _same_machine(before, after) else "another machine or other versions"
+    reason = f"{old:.3g} s became {new:.3g} s ({new / old - 1:+.0%}) on {where}; shown, not judged"
+    return [Verdict(name(before), "latency_s", float(old), float(new), "info", reason)]
 
 
-def _unpaired(old: np.ndarray, new: np.ndarray) -> tuple[float, float, float]:
-    """Welch's: the difference of the means, its standard error and degrees of freedom."""
-    if min(len(old), len(new)) < 2:
-        return float(new.mean() - old.mean()), 0.0, 0.0
-    variances = [values.var(ddof=1) / len(values) for values in (old, new)]
-    total = sum(variances)
-    weights = sum(v**2 / (len(values) - 1) for v, values in zip(variances, (old, new), strict=True))
-    return float(new.mean() - old.mean()), float(total**0.5), float(total**2 / weights) if weights else len(new) - 1
+def _same_machine(before: pd.Series, after: pd.Series) -> bool:
+    return before["environment"] == after["environment"] != ""
 
 
-def render(verdicts: Sequence[Verdict], form: str) -> str:
-    """The verdicts as `text`, `markdown` or `json`: what is not ok first."""
-    order = ["regression", "missing", "inconclusive", "new", "ok"]
-    verdicts = sorted(verdicts, key=lambda verdict: order.index(verdict.status))
-    if form == "json":
-        return json.dumps([asdict(verdict) for verdict in verdicts], indent=2)
-    counts = [f"{sum(v.status == status for v in verdicts)} {status}" for status in order]
-    summary = ", ".join(count for count in counts if not count.startswith("0 ")) or "nothing to compare"
-    if form == "markdown":
-        rows = [{key: "" if value is None else value for key, value in asdict(v).items()} for v in verdicts]
-        return f"**flowbench compare: {summary}**\n\n" + pd.DataFrame(rows).to_markdown(index=False, floatfmt=".4g")
-    lines = [
-        f"{v.status:<13}{v.cell}{': ' if v.field else ''}{v.field}: {v.reason}" for v in verdicts if v.status != "ok"
-    ]
-    return "\n".join([*lines, summary])
+def scores(row: pd.Series) -> dict[str, np.ndarray]:
+    """A row's metrics, one value a seed block."""
+    return {metric: np.array(values) for metric, values in json.loads(row["scores_per_seed"] or "{}").items()}

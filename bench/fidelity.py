@@ -1,120 +1,42 @@
-"""Quality: metrics that are functions of features, and the scores of a cell."""
+"""Quality: the reference and the metrics of a sweep, the scores of a cell, and what a row says of them."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Annotated
+import json
+from collections import Counter
+from collections.abc import Iterable
+from itertools import product
+from math import isfinite
 
 import numpy as np
 import torch
 from scipy.stats import t as student
 from torch import Tensor
-from torch_fidelity.metric_prc import calculate_precision_recall_part
 
+from bench.accumulators import Accumulator
 from bench.data import DATASETS, digest
-from bench.features import Extractor, RealFeatures, nearest_distances
-from bench.measure import Cell
-from bench.plan import Sweep
-from bench.store import joined
-from methods import Between, Plugin, Registry
+from bench.directions import DIRECTIONS
+from bench.errors import InputError
+from bench.features import Extractor, RealFeatures
+from bench.metrics import METRICS, Metric
+from bench.network import Backbone
+from bench.plan import Job, Sweep
 
 DEFAULT_METRICS = ("fid", "novelty")
 
 
-class Metric(Plugin, ABC):
-    """A figure of quality: features in, columns of the row out."""
-
-    @abstractmethod
-    def __call__(self, features: Tensor, real: RealFeatures) -> dict[str, float]:
-        """The columns for the features (N, D) of N samples."""
-
-
-METRICS = Registry("metric", Metric)
-
-
-@METRICS.register("fid")
-@dataclass(frozen=True)
-class FID(Metric):
-    """Frechet distance to the reference, and the floor: what real images score at the same N (arXiv 1706.08500)."""
-
-    def __call__(self, features, real):
-        return {"fid": real.frechet(features), "fid_floor": real.floor(len(features))}
-
-
-@METRICS.register("kid")
-@dataclass(frozen=True)
-class KID(Metric):
-    """Unbiased kernel distance, the mean over disjoint blocks, and its standard error from them (arXiv 1801.01401)."""
-
-    blocks: Annotated[int, Between(2, 1000)] = 10
-
-    def __call__(self, features, real):
-        count = min(self.blocks, len(features) // 2, len(real.reference) // 2)
-        pairs = zip(features.tensor_split(count), real.reference.tensor_split(count), strict=True)
-        values = torch.stack([polynomial_mmd(x, y) for x, y in pairs])
-        return {"kid": values.mean().item(), "kid_se": (values.std() / count**0.5).item() if count > 1 else np.nan}
-
-
-@METRICS.register("precision-recall")
-@dataclass(frozen=True)
-class PrecisionRecall(Metric):
-    """Share of samples inside the real manifold, and of real images inside the samples' (arXiv 1904.06991)."""
-
-    neighbours: Annotated[int, Between(1, 100)] = 3
-
-    def __call__(self, features, real):
-        precision, recall = calculate_precision_recall_part(features, real.reference, self.neighbours)
-        return {"precision": precision, "recall": recall}
-
-
-@METRICS.register("density-coverage")
-@dataclass(frozen=True)
-class DensityCoverage(Metric):
-    """How many real neighbourhoods hold a sample, and how many real images have one near (arXiv 2002.09797)."""
-
-    neighbours: Annotated[int, Between(1, 100)] = 5
-
-    def __call__(self, features, real):
-        chunks = (torch.cdist(chunk, real.reference) for chunk in real.reference.split(512))
-        radii = torch.cat([distances.kthvalue(self.neighbours + 1).values for distances in chunks])
-        inside, covered = 0, torch.zeros(len(radii), dtype=torch.bool)
-        for chunk in features.split(512):
-            within = torch.cdist(chunk, real.reference) < radii
-            inside += within.sum().item()
-            covered |= within.any(0)
-        return {"density": inside / (self.neighbours * len(features)), "coverage": covered.double().mean().item()}
-
-
-@METRICS.register("novelty")
-@dataclass(frozen=True)
-class Novelty(Metric):
-    """Median feature distance to the nearest training image, over that of held-out images: 1 unseen, 0 memorised."""
-
-    def __call__(self, features, real):
-        return {"novelty": nearest_distances(features, real.train).median().item() / real.unseen_distance}
-
-
-def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """The unbiased squared maximum mean discrepancy of x (N, D) and y (M, D) under (x.y / D + 1)^3."""
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / a.shape[1] + 1) ** 3
-
-    def mean_off_diagonal(k: Tensor) -> Tensor:
-        return (k.sum() - k.trace()) / (len(k) * (len(k) - 1))
-
-    return mean_off_diagonal(kernel(x, x)) + mean_off_diagonal(kernel(y, y)) - 2 * kernel(x, y).mean()
-
-
 class Quality:
-    """The reference, its features and the metrics of a sweep."""
+    """The reference, its features and the metrics of a sweep. Raises InputError if any of them cannot be had."""
 
     def __init__(self, sweep: Sweep, device: torch.device):
-        self.metrics_named = [str(METRICS.get(spec)) for spec in sweep.metrics or DEFAULT_METRICS]
-        self.metrics = [METRICS.get(spec) for spec in self.metrics_named]
+        metrics = [METRICS.get(spec) for spec in sweep.metrics or DEFAULT_METRICS]
+        _check_distinct(metrics)
+        self.metrics_named = [str(metric) for metric in metrics]
         dataset = DATASETS.get(sweep.dataset)
         self.images = dataset.load(sweep.data_root, sweep.download)
-        self.extractor = Extractor(dataset.extractor, device, sweep.download)
+        logits = any(metric.logits for metric in metrics)
+        self.extractor = Extractor(dataset.extractor, device, sweep.download, logits)
         self.real = RealFeatures(self.images, self.extractor)
+        self.metrics = [(metric, self._real_for(metric, device)) for metric in metrics]
+        _check_enough(self.metrics, sweep.samples)
         self.facts = {
             "dataset": sweep.dataset,
             "data": self.images.digest,
@@ -128,27 +50,100 @@ class Quality:
             "seeds": list(sweep.seeds),
             "quantisation": "round to uint8",
             "labels": "uniform and independent per image",
-        }
+        } | self._own_extractors()
 
-    def score(self, cell: Cell) -> dict[str, list[float]]:
-        """Every metric's columns, one value for each seed block."""
+    def _real_for(self, metric: Metric, device: torch.device) -> RealFeatures:
+        own = metric.extractor(device)
+        return RealFeatures(self.images, own) if own else self.real
+
+    def _own_extractors(self) -> dict[str, str]:
+        """Name and hash of the extractors that metrics brought along."""
+        others = [real.extractor for _, real in self.metrics if real is not self.real]
+        return {extractor.name: f"{extractor.width} features {extractor.digest}" for extractor in others}
+
+    def start(self) -> "Scoring":
+        """The scoring of a new cell."""
+        return Scoring(self.metrics)
+
+    def replay(self, job: Job, backbone: Backbone, blocks: Iterable[int]) -> dict[str, list[float]]:
+        """The columns for which the sampler itself is run again, one value for each seed block."""
         columns: dict[str, list[float]] = {}
-        for images in cell.images.values():
-            features = self.extractor(images)
-            for metric in self.metrics:
-                for name, value in metric(features, self.real).items():
-                    columns.setdefault(name, []).append(value)
+        for block, (metric, _) in product(blocks, self.metrics):
+            for name, value in metric.replay(job, backbone, block).items():
+                columns.setdefault(name, []).append(value)
         return columns
 
     @staticmethod
     def summarise(scores: dict[str, list[float]]) -> dict[str, float | str]:
-        """The columns of a row from the values per seed block: means, and the FID's two-sided 95 % t-interval."""
+        """The columns of a row from the values per seed block: means, and the FID's two-sided 95 % t-interval.
+
+        `scores_per_seed` holds as JSON those that can get worse, {"fid": [2.71, ...], ...}, with six digits.
+        """
         row = {name: float(np.mean(values)) for name, values in scores.items()}
         if "kid_se" in scores:
             row["kid_se"] = float(np.linalg.norm(scores["kid_se"]) / len(scores["kid_se"]))
         values = scores.get("fid", [])
-        row["fid_per_seed"] = joined(values)
         if len(values) > 1:
             half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
             row |= {"fid_ci_low": row["fid"] - half, "fid_ci_high": row["fid"] + half}
-        return row
+        per_seed = {
+            name: [_rounded(value) for value in values] for name, values in scores.items() if name in DIRECTIONS
+        }
+        return row | {"scores_per_seed": json.dumps(per_seed)}
+
+
+class Scoring:
+    """The scores of a cell, from batches of images as they come; what was seen of a block goes when the next begins."""
+
+    def __init__(self, metrics: list[tuple[Metric, RealFeatures]]):
+        self._metrics = metrics
+        self._scores: dict[int, dict[str, float]] = {}
+        self._block: int | None = None
+        self._current: list[tuple[RealFeatures, Accumulator]] = []
+
+    @torch.inference_mode()
+    def add(self, block: int, images: Tensor) -> None:
+        """See uint8 images (B, C, H, W) of a seed block. Raises ValueError if the block has been scored before."""
+        if block in self._scores:
+            raise ValueError(f"Block {block} has been scored: add the batches of a block one after another.")
+        if block != self._block:
+            self._finish()
+            self._block = block
+            self._current = [(real, metric.start(real)) for metric, real in self._metrics]
+        seen = {real: real.extractor.see(images) for real in dict.fromkeys(real for real, _ in self._current)}
+        for real, accumulator in self._current:
+            accumulator.update(seen[real])
+
+    @torch.inference_mode()
+    def columns(self) -> dict[str, list[float]]:
+        """Every metric's columns, one value for each seed block; no more batches of the last block may follow."""
+        self._finish()
+        names = dict.fromkeys(name for scores in self._scores.values() for name in scores)
+        return {name: [scores[name] for scores in self._scores.values()] for name in names}
+
+    def _finish(self) -> None:
+        if self._block is not None:
+            columns = [accumulator.columns() for _, accumulator in self._current]
+            self._scores[self._block] = {name: value for part in columns for name, value in part.items()}
+        self._block, self._current = None, []
+
+
+def _check_distinct(metrics: list[Metric]) -> None:
+    twice = [name for name, count in Counter(metric.name for metric in metrics).items() if count > 1]
+    if twice:
+        raise InputError(f"--metrics names {twice[0]!r} twice, and a row has room for one: leave one of them out.")
+
+
+def _check_enough(metrics: list[tuple[Metric, RealFeatures]], samples: int) -> None:
+    for metric, real in metrics:
+        least = metric.least(real.extractor.width)
+        if samples < least:
+            raise InputError(
+                f"{metric} needs at least {least} images in a seed block, not {samples}: "
+                "raise --samples, or leave it out of --metrics."
+            )
+
+
+def _rounded(value: float) -> float | None:
+    """To six digits; None, JSON's null, for what is no number."""
+    return float(f"{value:.6g}") if isfinite(value) else None

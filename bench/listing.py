@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from bench.data import DATASETS
-from bench.fidelity import METRICS
+from bench.metrics import METRICS
 from methods import GRIDS, METHODS, RECIPES, Plugin, Registry
 
 KINDS: dict[str, Registry] = {

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bench.data import Dataset
 from bench.errors import InputError
 from bench.noise import image_labels
+from bench.timing import Stopwatch
 from methods import Field, Recipe, get_recipe
 from models import PRESETS, CheckpointError, UNet, load, shipped
 
@@ -17,15 +18,19 @@ FOLDER = "checkpoints"  # the user's own checkpoints, unless told otherwise
 
 
 class Network:
-    """What a Field calls: a U-Net in its own precision, whose evaluations are counted, not declared."""
+    """What a Field calls: a U-Net in its own precision, whose evaluations are counted and timed, not declared."""
 
-    def __init__(self, net: nn.Module, dtype: torch.dtype):
+    def __init__(self, net: nn.Module, dtype: torch.dtype, device: torch.device):
         self.net, self.dtype = net, dtype
         self.evaluations = 0  # of single images
+        self.stopwatch = Stopwatch(device)  # a lap for each call
 
     def __call__(self, x: Tensor, t: Tensor, *rest: Tensor | None) -> Tensor:
         self.evaluations += len(x)
-        return self.net(x.to(self.dtype), t, *rest).to(x.dtype)
+        cast = x.to(self.dtype)
+        with self.stopwatch.lap():
+            predicted = self.net(cast, t, *rest)
+        return predicted.to(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ class Backbone:
     dtype: torch.dtype
     device: torch.device
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the network runs through torch.compile."""
+        return self.net is not self.unet
+
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
@@ -52,7 +62,7 @@ class Backbone:
 
     def field(self, label: Tensor | None) -> Field:
         """A Field with a fresh counter, for images with these labels (B,)."""
-        return Field(Network(self.net, self.dtype), self.recipe.path, self.recipe.target, label)
+        return Field(Network(self.net, self.dtype, self.device), self.recipe.path, self.recipe.target, label)
 
     def labels(self, block: int, indices: range) -> Tensor | None:
         """The labels (B,) of these images; None for a network without classes."""

@@ -1,6 +1,6 @@
 """Noise that belongs to an image: the same at any batch size, on any device, with any number of workers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -12,13 +12,18 @@ BLOCKS = 2**12
 
 
 class ImageNoise:
-    """The `Noise` of a batch: one CPU generator per image, seeded by the image's block and index alone."""
+    """The `Noise` of a batch: one CPU generator per image, seeded by the image's block and index alone.
 
-    def __init__(self, block: int, indices: Iterable[int]):
+    draws: how often it was called; a deterministic sampler calls it once, for its initial state.
+    """
+
+    def __init__(self, block: int, indices: Sequence[int]):
+        self.block, self.indices, self.draws = block, indices, 0
         self.generators = [torch.Generator().manual_seed(block * IMAGES_PER_BLOCK + index) for index in indices]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Standard normal numbers in the shape, dtype and device of x (B, C, H, W), the next of each image."""
+        self.draws += 1
         drawn = torch.empty(x.shape)
         for image, generator in zip(drawn, self.generators, strict=True):
             image.normal_(generator=generator)

@@ -1,97 +1,155 @@
-"""report.html: the report as one file that opens offline, with its pictures inside."""
+"""report.html: the report as one file that opens offline, with charts, pictures and library inside."""
 
 import base64
+import re
 from html import escape
-from pathlib import Path
+from io import BytesIO
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 
+from bench.charts import Entry, charts, legend, library
+from bench.content import Content, Section
+from bench.gallery import Gallery
+from bench.markdown import NOTHING, PUBLISHED, failures
+from bench.page_assets import SCRIPT, STYLE
+from bench.pictures import mosaic
+from bench.published import OURS
 from bench.table import alignment
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
-th.left, td.left { text-align: left; }
-th { cursor: pointer; }
-th[data-order=up]::after { content: " ▲"; }
-th[data-order=down]::after { content: " ▼"; }
-tbody tr:hover { background: var(--soft); }
-input { font: inherit; padding: .3rem .6rem; margin: .5rem 0; width: min(20rem, 100%); box-sizing: border-box; }
-img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
-pre { overflow-x: auto; background: var(--soft); padding: .7rem; border-radius: 4px; }
-"""
-SCRIPT = """
-const body = document.querySelector("tbody"), heads = [...document.querySelectorAll("th")];
-const value = (row, i) => {
-  const text = row.cells[i].textContent, number = parseFloat(text);
-  return isNaN(number) ? text : number;
-};
-heads.forEach((head, i) => head.addEventListener("click", () => {
-  const down = head.dataset.order === "up";
-  heads.forEach(other => delete other.dataset.order);
-  head.dataset.order = down ? "down" : "up";
-  const rows = [...body.rows].sort((a, b) => {
-    const [x, y] = [value(a, i), value(b, i)];
-    if (x === "" || y === "") return (x === "") - (y === "");
-    return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
-  });
-  body.append(...rows);
-}));
-document.querySelector("input").addEventListener("input", event => {
-  const words = event.target.value.toLowerCase().split(/\\s+/);
-  for (const row of body.rows) row.hidden = !words.every(word => row.textContent.toLowerCase().includes(word));
-});
-"""
+ZOOM = "<p class='quiet mouse'>Drag in a chart to zoom, double-click to see all again.</p>"
+LATE = ["grid", "recipe", "machine"]  # columns that stand after the ranks here, so that a phone shows the figures first
+LONG = 40  # characters from which a cell may break its line, once
 
 
-def page(
-    title: str, summary: str, shown: pd.DataFrame, drawn: dict[str, str], reading: str, repeat: str, folder: Path
-) -> str:
-    """One HTML page: a table to sort and filter, the pictures (title -> PNG file in `folder`), reading, repeating."""
-    figures = "".join(
-        f"<h2>{escape(name)}</h2><img alt='{escape(name)}' src='{_inline(folder / file)}'>"
-        for name, file in drawn.items()
-    )
+def page(report: Content) -> str:
+    """One HTML page that asks for nothing from anywhere."""
+    body = [f"<h1>{escape(report.title)}</h1><p>{_marked(report.summary)}</p>"]
+    body += [_section(section) for section in report.sections]
+    body += [
+        "<h2>All figures</h2>",
+        _table(_reordered(report.table), "figures") or f"<p>{NOTHING}</p>",
+    ]
+    if failures(report.table):
+        body += ["<h2>What was not measured</h2>", _list(failures(report.table))]
+    body += [_tiles(section.tiles, section.heading) for section in report.sections if section.tiles.lines]
+    body += [_published(section) for section in report.sections if len(section.published)]
+    body += ["<h2>How to read this</h2>", _list(report.reading)]
+    body += ["<h2>How to repeat this</h2>", *_origins(report), _commands(report.commands)]
+    charted = any(len(section.group.scored) for section in report.sections)
     return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'>"
-        f"<meta name='viewport' content='width=device-width, initial-scale=1'><title>{escape(title)}</title>"
-        f"<style>{STYLE}</style><h1>{escape(title)}</h1><p>{_marked(summary)}</p>"
-        f"<input placeholder='Filter, as in: ddim 10' aria-label='Filter the rows'>"
-        f"<div class='wide'>{_table(shown)}</div>{figures}"
-        f"<h2>How to read this</h2>{_list(reading)}<h2>How to repeat this</h2>{_paragraphs(repeat)}"
-        f"<script>{SCRIPT}</script></html>\n"
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<meta name='viewport' content='width=device-width, initial-scale=1'><title>{escape(report.title)}</title>"
+        f"<style>{STYLE}</style>{f'<script>{library()}</script>' if charted else ''}</head>"
+        f"<body>{''.join(body)}<script>{SCRIPT}</script></body></html>\n"
     )
 
 
-def _table(shown: pd.DataFrame) -> str:
-    head = "".join(f"<th class='{alignment(column)}'>{escape(column)}</th>" for column in shown)
-    rows = (
-        "<tr>" + "".join(f"<td class='{alignment(column)}'>{escape(row[column])}</td>" for column in shown) + "</tr>"
-        for _, row in shown.iterrows()
+def _section(section: Section) -> str:
+    """The verdicts and the charts of one protocol."""
+    heading = f"<h2>{escape(section.heading)}</h2>" if section.heading else ""
+    verdicts = _list(section.verdicts) if section.verdicts else ""
+    damaged = "".join(f"<p>Some images are missing: {escape(text)}</p>" for text in section.tiles.damaged)
+    drawn = [f"<div><h3>{escape(name)}</h3>{chart}</div>" for name, chart in charts(section.group, section.mark)]
+    shown = f"{_legend(section)}<div class='charts'>{''.join(drawn)}</div>{ZOOM}" if drawn else ""
+    return f"<section>{heading}{verdicts}{damaged}{shown}</section>"
+
+
+def _legend(section: Section) -> str:
+    entries = "".join(map(_entry, legend(section.group)))
+    every = "<button data-all='true'>all</button><button data-all='false'>none</button>"
+    return f"<div class='legend' role='group' aria-label='What the charts show'>{entries}{every}</div>"
+
+
+def _entry(entry: Entry) -> str:
+    method = " data-method" if entry.method else ""
+    return (
+        f"<button data-trace='{escape(entry.name)}'{method} aria-pressed='{str(entry.shown).lower()}'>"
+        f"<span style='color:{entry.colour}'>{entry.sign}</span> {escape(entry.text)}</button>"
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _inline(file: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()
+def _table(shown: pd.DataFrame, name: str) -> str:
+    """A table to sort and to filter; empty without rows."""
+    if shown.empty:
+        return ""
+    head = "".join(
+        f"<th class='{alignment(column)}' tabindex='0' title='Sort'>{escape(column)}</th>" for column in shown
+    )
+    rows = (_row(row) for _, row in shown.iterrows())
+    return (
+        f"<input data-table='{name}' placeholder='Filter, as in: ddim 10' aria-label='Filter the rows'>"
+        f"<span class='quiet' aria-live='polite'></span><div class='wide'><table id='{name}'>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _reordered(shown: pd.DataFrame) -> pd.DataFrame:
+    late = [column for column in LATE if column in shown]
+    first = [column for column in shown if column not in late]
+    after = first.index("Pareto") + 1 if "Pareto" in first else len(first)
+    return shown[first[:after] + late + first[after:]]
+
+
+def _row(row: pd.Series) -> str:
+    kind = "ours" if row.get("source") == OURS else "bad" if row.get("status") else ""
+    cells = "".join(_cell(text, column) for column, text in row.items())
+    return f"<tr class='{kind}'>{cells}</tr>" if kind else f"<tr>{cells}</tr>"
+
+
+def _cell(text: str, column: str) -> str:
+    if len(text) > LONG and column != "method":
+        return f"<td class='left long' title='{escape(text)}'><div>{escape(text)}</div></td>"
+    return f"<td class='{alignment(column)}'>{escape(text)}</td>"
+
+
+def _tiles(tiles: Gallery, heading: str) -> str:
+    lines = [
+        f"<div><h3>{escape(name)}</h3><div class='tiles'>{''.join(_tile(name, *tile) for tile in line)}</div></div>"
+        for name, line in tiles.lines.items()
+    ]
+    what = f", {heading}" if heading else ""
+    return f"<h2>Samples, on the same noise{escape(what)}</h2><div class='gallery'>{''.join(lines)}</div>"
+
+
+def _tile(name: str, caption: str, images: np.ndarray) -> str:
+    file = BytesIO()
+    Image.fromarray(mosaic(images)).save(file, "png")
+    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    alt = escape(f"{name}, {caption}".replace("\n", ", "))
+    return f"<figure><img alt='{alt}' src='{source}'><figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _published(section: Section) -> str:
+    name = f"published{section.mark}"
+    return f"<h2>Published figures</h2><p>{_marked(PUBLISHED)}</p>{_table(section.published, name)}"
+
+
+def _origins(report: Content) -> list[str]:
+    return [
+        f"<details open><summary>{escape(f'Where the figures of {name} come from' if name else 'Provenance')}</summary>"
+        f"<pre>{escape(facts['command'])}</pre><dl>"
+        + "".join(
+            f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>"
+            for key, value in facts.items()
+            if value and key != "command"
+        )
+        + "</dl></details>"
+        for name, facts in report.origins.items()
+    ]
+
+
+def _commands(commands: list[tuple[str, str]]) -> str:
+    lines = "".join(f"<h3>{escape(name)}</h3><pre>{escape(command)}</pre>" for name, command in commands)
+    return f"<details><summary>The command of each cell</summary>{lines}</details>" if commands else ""
 
 
 def _marked(text: str) -> str:
     """Escape, and turn the little Markdown that the report uses (** and `) into HTML."""
-    for mark, tag in (("**", "b"), ("`", "code")):
-        parts = (escape(text) if mark == "**" else text).split(mark)
-        text = "".join(f"<{tag}>{part}</{tag}>" if index % 2 else part for index, part in enumerate(parts))
-    return text
+    text = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text, quote=False))
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
 
 
-def _list(text: str) -> str:
-    return "<ul>" + "".join(f"<li>{_marked(line.removeprefix('- '))}</li>" for line in text.splitlines()) + "</ul>"
-
-
-def _paragraphs(text: str) -> str:
-    command, rest = text.split("\n\n", 1)
-    return f"<pre>{escape(command.strip())}</pre><p>{escape(rest)}</p>"
+def _list(lines: list[str]) -> str:
+    return "<ul>" + "".join(f"<li>{_marked(line)}</li>" for line in lines) + "</ul>"

@@ -1,33 +1,51 @@
-"""The pictures of a report: samples on the same noise, and quality against evaluations."""
+"""The pictures of report.md: samples on the same noise, and quality against evaluations and against time."""
 
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
-from bench.store import read_raw
-from bench.table import fid_name, label
+from bench.gallery import Gallery
+from bench.published import comparable
+from bench.ranking import pareto
+from bench.results import Results
+from bench.table import number, seconds_per_image
+from bench.ticks import ticks
 
 MARGIN = 1  # pixels between images, in pixels of the image
 COLUMNS = 4  # images in a row of a tile
-TILE = 2.1  # inches
+TILE, SMALL_TILE, MANY = 2.1, 1.4, 10  # inches, from so many lines on
+DPI = 110
+FEW = 8  # numbers of evaluations that can all be ticks
+LOOKS = [(colour, marker) for marker in "osD^vPX*" for colour in [f"C{i}" for i in range(10)]]
+GREY = {"color": "grey", "zorder": 1}
 
 
-def draw(run: Path, frame: pd.DataFrame, facts: dict) -> dict[str, str]:
-    """Draw what the run has data for into `pictures/`; returns title -> file, relative to the run."""
-    (run / "pictures").mkdir(exist_ok=True)
+def draw(group: Results, tiles: Gallery, mark: str = "") -> dict[str, str]:
+    """Draw what one protocol has data for into `pictures/`; returns title -> file, relative to the report.
+
+    mark: what to add to the names of the files where a report has several protocols.
+    """
     drawn = {}
-    measured = frame[(frame["status"] == "ok") & frame["samples"].notna()]
-    kept = measured[[(run / "raw" / f"{cell}.npz").exists() for cell in measured["cell"]]]
-    if len(kept):
-        _samples(run, kept, fid_name(facts)).savefig(run / "pictures" / "samples.png", dpi=110)
-        drawn["Samples, on the same noise"] = "pictures/samples.png"
-    if measured["fid"].notna().any():
-        _quality(measured, facts).savefig(run / "pictures" / "quality.png", dpi=110)
-        drawn["Quality against evaluations"] = "pictures/quality.png"
+    for title, stem, figure in _figures(group, tiles):
+        file = f"pictures/{stem}{mark}.png"
+        (group.folder / "pictures").mkdir(exist_ok=True)
+        figure.savefig(group.folder / file, dpi=DPI)
+        drawn[title] = file
     return drawn
+
+
+def _figures(group: Results, tiles: Gallery) -> Iterator[tuple[str, str, Figure]]:
+    if tiles.lines:
+        yield "Samples, on the same noise", "samples", _samples(tiles)
+    if len(group.scored):
+        yield f"{group.fid} against evaluations", "quality", _against_evaluations(group)
+    for index, (machine, rows) in enumerate(group.timed.groupby("machine", sort=False)):
+        title = f"{group.fid} against time on {machine}"
+        yield title, "latency" + (f"-{index + 1}" if index else ""), _against_time(group, rows)
 
 
 def mosaic(images: np.ndarray, columns: int = COLUMNS, scale: int = 1) -> np.ndarray:
@@ -42,66 +60,98 @@ def mosaic(images: np.ndarray, columns: int = COLUMNS, scale: int = 1) -> np.nda
     return canvas.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def _samples(run: Path, frame: pd.DataFrame, score: str) -> Figure:
+def _samples(tiles: Gallery) -> Figure:
     """One row a method, one column a step count, and a row of real images."""
-    groups = [(name, group.sort_values("nfe")) for name, group in frame.groupby(_row_name(frame), sort=False)]
-    reference = read_raw(run, "reference").get("images")
-    rows = len(groups) + (reference is not None)
-    columns = max(len(group) for _, group in groups)
-
-    figure = Figure(figsize=(TILE * columns + 0.4, (TILE + 0.25) * rows), layout="constrained")
+    rows, columns = len(tiles.lines), max(map(len, tiles.lines.values()))
+    size = TILE if rows < MANY else SMALL_TILE
+    figure = Figure(figsize=(size * columns + 0.4, (size + 0.25) * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for line, (name, group) in zip(grid, groups, strict=False):
-        for axes, (_, row) in zip(line, group.iterrows(), strict=False):
-            _show(axes, read_raw(run, row["cell"])["images"])
-            axes.set_title(_caption(row, score), fontsize=8)
-        _name(line[0], name)
-    if reference is not None:
-        _show(grid[-1, 0], reference)
-        grid[-1, 0].set_title("reference", fontsize=8)
-        _name(grid[-1, 0], "real images")
+    for row, (name, line) in zip(grid, tiles.lines.items(), strict=True):
+        row[0].text(-0.06, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center", fontsize=9)
+        for axes, (caption, images) in zip(row, line, strict=False):
+            axes.imshow(mosaic(images, scale=-(-64 // images.shape[-1])), interpolation="antialiased")
+            axes.set_title(caption, fontsize=8 if size == TILE else 6)
     return figure
 
 
-def _name(axes, text: str) -> None:
-    axes.text(-0.06, 0.5, text, transform=axes.transAxes, rotation=90, ha="right", va="center", fontsize=11)
+def _against_evaluations(group: Results) -> Figure:
+    figure, axes = _axes("network evaluations per image (NFE)", group.fid)
+    rows = group.scored
+    _front(axes, rows["nfe"], rows["fid"])
+    for row, colour, marker in _methods(rows):
+        axes.errorbar(row["nfe"], row["fid"], _bars(row), label=row["name"].iloc[0], color=colour, fmt=f"{marker}-",
+                      markersize=5, capsize=3)  # fmt: skip
+    others = comparable(group)
+    if len(others):
+        axes.plot(
+            others["nfe"], others["fid"], "d", markersize=4, fillstyle="none", **GREY, label="published, other networks"
+        )
+    _levels(axes, rows)
+    _ticks(axes, [*rows["nfe"], *others["nfe"]], [*rows["fid"], *others["fid"]], FEW)
+    _legend(figure)
+    return figure
 
 
-def _row_name(frame: pd.DataFrame) -> pd.Series:
-    """Methods, told apart by recipe or grid where the run has several of them for one method."""
-    names = frame.apply(label, axis=1)
-    for column in ("recipe", "grid"):
-        if (frame.groupby(names)[column].nunique() > 1).any():
-            names = names + ", " + frame[column]
-    return names
+def _against_time(group: Results, rows: pd.DataFrame) -> Figure:
+    figure, axes = _axes("milliseconds per image", group.fid)
+    _front(axes, 1e3 * seconds_per_image(rows), rows["fid"])
+    for row, colour, marker in _methods(rows):
+        spread = 1e3 * row["latency_iqr_s"] / row["batch_size"].astype("float64") / 2
+        axes.errorbar(1e3 * seconds_per_image(row), row["fid"], _bars(row), spread, label=row["name"].iloc[0],
+                      color=colour, fmt=f"{marker}-", markersize=5, capsize=3)  # fmt: skip
+    _levels(axes, rows)
+    _ticks(axes, 1e3 * seconds_per_image(rows), rows["fid"])
+    _legend(figure)
+    return figure
 
 
-def _show(axes, images: np.ndarray) -> None:
-    axes.imshow(mosaic(images, scale=-(-64 // images.shape[-1])), interpolation="antialiased")
-
-
-def _caption(row: pd.Series, score: str) -> str:
-    steps = "adaptive" if pd.isna(row["steps"]) else f"{row['steps']} step" + "s" * (row["steps"] > 1)
-    return f"{steps}, NFE {row['nfe']:g}" + ("" if pd.isna(row["fid"]) else f"\n{score} {row['fid']:#.3g}")
-
-
-def _quality(frame: pd.DataFrame, facts: dict) -> Figure:
-    figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+def _axes(x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     axes = figure.subplots()
-    for (name, group), marker in zip(frame.groupby(_row_name(frame), sort=False), "osD^vPX*<>" * 20, strict=False):
-        group = group.sort_values("nfe")
-        spread = [group["fid"] - group["fid_ci_low"], group["fid_ci_high"] - group["fid"]]
-        bars = None if group["fid_ci_low"].isna().all() else spread
-        axes.errorbar(group["nfe"], group["fid"], bars, label=name, marker=marker, markersize=5, capsize=3)
-    axes.axhline(frame["fid_floor"].iloc[0], color="grey", linestyle="--", label="floor (real images)")
-    axes.set(xscale="log", yscale="log", xlabel="network evaluations per image (NFE)", ylabel=fid_name(facts))
-    ticks = sorted(set(frame["nfe"]))
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
-    axes.legend()
-    return figure
+    return figure, axes
+
+
+def _ticks(axes: Axes, x: Iterable[float], y: Iterable[float], few: int = 0) -> None:
+    left, right, bottom, top = *axes.get_xlim(), *axes.get_ylim()
+    axes.set_xticks(ticks(x, few), [f"{place:g}" for place in ticks(x, few)])
+    axes.set_yticks(ticks(y, 0), [f"{place:g}" for place in ticks(y, 0)])
+    axes.minorticks_off()
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+
+
+def _methods(rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
+    groups = (group.sort_values("nfe") for _, group in rows.groupby("name", sort=False))
+    return ((group, *look) for group, look in zip(groups, cycle(LOOKS), strict=False))
+
+
+def _bars(rows: pd.DataFrame) -> list[pd.Series] | None:
+    """The error bars of the FID, or none at all if there are no seed blocks to make them from."""
+    spread = [rows["fid"] - rows["fid_ci_low"], rows["fid_ci_high"] - rows["fid"]]
+    return None if rows["fid_ci_low"].isna().all() else spread
+
+
+def _front(axes: Axes, cost: pd.Series, fid: pd.Series) -> None:
+    chosen = pareto(cost, fid)
+    points = sorted(zip(cost[chosen], fid[chosen], strict=True))
+    axes.plot(*zip(*points, strict=True), color="gold", linewidth=6, alpha=0.6, drawstyle="steps-post", zorder=0,
+              label="Pareto front")  # fmt: skip
+
+
+def _levels(axes: Axes, rows: pd.DataFrame) -> None:
+    """The floor as a line; the ceiling too where it is near enough to leave room for the rest."""
+    floor, ceiling = (rows[column].dropna().head(1) for column in ("fid_floor", "fid_ceiling"))
+    for value in floor:
+        axes.axhline(value, linestyle="--", **GREY, label=f"real images (floor): {number(value)}")
+    for value in ceiling:
+        if value < 10 * rows["fid"].max():
+            axes.axhline(value, linestyle=":", **GREY, label=f"noise (ceiling): {number(value)}")
+        else:
+            axes.plot([], [], " ", label=f"noise (ceiling): {number(value)}, not drawn")
+
+
+def _legend(figure: Figure) -> None:
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)

@@ -44,6 +44,7 @@ class Sweep:
     weights: str | None = None
     data_root: str | None = None
     download: bool = False
+    save_images: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _reject_idle_options(sweep: Sweep) -> None:
         raise InputError("--preset times a random network, whose images mean nothing: add --no-quality.")
     if not sweep.quality and not sweep.timing:
         raise InputError("--no-quality and --no-timing together leave nothing to measure: drop one of them.")
-    for name in ("samples", "metrics", "seeds", "data_root", "download"):
+    for name in ("samples", "metrics", "seeds", "data_root", "download", "save_images"):
         if not sweep.quality and name in given:
             raise InputError(f"--{name.replace('_', '-')} has no effect with --no-quality: leave it out.")
 

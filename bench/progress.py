@@ -15,7 +15,7 @@ from rich.progress import (
 
 from bench.measure import Gauge
 from bench.runner import Finished, Session, Started
-from bench.table import label
+from bench.naming import label
 from bench.train import Training
 
 

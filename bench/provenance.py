@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import os
 import platform
 import subprocess
 from datetime import datetime, timezone
@@ -65,6 +66,7 @@ def environment(device: torch.device) -> dict:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": f"{device} ({device_name(device)})",
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "packages": {name: version(name) for name in PACKAGES},
     }

@@ -4,6 +4,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +19,9 @@ from bench.errors import InputError
 from bench.measure import PICTURED, Cell, Gauge, measure
 from bench.network import Backbone, load_backbone, pick_device, random_backbone
 from bench.plan import DTYPES, Job, Sweep, expand, normalise
+from bench.protocol import differences
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
-from bench.store import Store
+from bench.store import Store, read_facts
 
 
 def run(**options: object) -> pd.DataFrame:
@@ -79,14 +81,26 @@ class Session:
         others = {row["protocol"] for row in self.store.rows.values()} - {self.protocol}
         if others:
             raise InputError(
-                f"{str(self.store.folder)!r} holds a run under another protocol (data, samples, seeds or features "
-                "differ): choose another --output."
+                f"{str(self.store.folder)!r} holds a run under another protocol ({self._differing()}): choose "
+                "another --output."
             )
+
+    def _differing(self) -> str:
+        try:
+            before = read_facts(self.store.folder)["quality"]
+        except InputError:
+            return "its run.json is missing, so what differs cannot be told"
+        return ", ".join(differences([before, self.quality.facts if self.sweep.quality else None]))
 
     @cached_property
     def protocol(self) -> str:
         """The hash of all that must match for two quality figures to be comparable."""
         return fingerprint(self.quality.facts) if self.sweep.quality else "none"
+
+    @cached_property
+    def environment(self) -> dict:
+        """The machine and the versions; seconds compare only where all of it is equal."""
+        return environment(self.device)
 
     def cell(self, job: Job) -> str:
         """The hash of everything that determines a job's row, the code that samples included."""
@@ -94,7 +108,12 @@ class Session:
         conditions = {
             "job": [str(job.method), job.recipe, job.grid, job.steps, job.skip],
             "backbone": [sweep.preset, backbone.digest, sweep.dtype, sweep.compile],
-            "measured": [sweep.quality and self.quality.metrics_named, sweep.timing, sweep.batch_size],
+            "measured": [
+                sweep.quality and self.quality.metrics_named,
+                sweep.timing,
+                sweep.batch_size,
+                sweep.save_images,
+            ],  # fmt: skip
             "machine": [str(self.device), device_name(self.device)],
             "code": code_digest(type(job.method)),
             "protocol": self.protocol,
@@ -111,7 +130,7 @@ class Session:
             for job in self.pending:
                 gauge = Gauge()
                 yield Started(job, gauge)
-                row = self._row(job, gauge)
+                row = self.measure(job, gauge)
                 self.store.add(row)
                 yield Finished(row)
         finally:
@@ -122,17 +141,13 @@ class Session:
             return self.sweep.samples, self.sweep.seeds
         return self.sweep.batch_size, ()
 
-    def _row(self, job: Job, gauge: Gauge) -> dict:
-        """Measure a cell. This is the one place that turns an exception into a row."""
+    def measure(self, job: Job, gauge: Gauge) -> dict:
+        """The row of a cell. This is the one place that turns an exception into a row."""
         row = self._identity(job)
         if job.skip:
             return row | {"status": "skipped", "error": job.skip}
         try:
-            samples, seeds = self._amount()
-            backbone = self.backbones[job.recipe]
-            gauge.expect(job, backbone, samples, seeds, self.sweep.batch_size)
-            cell = measure(job, backbone, samples, seeds, self.sweep.batch_size, self.sweep.timing, gauge)
-            scores = self.quality.score(cell) if self.sweep.quality else {}
+            cell, scores = self._measure(job, gauge)
             quality = self.quality.summarise(scores) if self.sweep.quality else {}
         except Exception as error:
             if self.device.type == "cuda":
@@ -140,6 +155,19 @@ class Session:
             return row | {"status": "failed", "error": one_line(error)}
         self.store.add_raw(row["cell"], raw_arrays(cell, scores))
         return row | {"nfe": cell.nfe} | quality | (cell.speed() if self.sweep.timing else {})
+
+    def _measure(self, job: Job, gauge: Gauge) -> tuple[Cell, dict[str, list[float]]]:
+        """Generate, time and score: the images pass through, batch by batch, and are not held."""
+        (samples, seeds), sweep = self._amount(), self.sweep
+        backbone, cell = self.backbones[job.recipe], Cell(min(sweep.batch_size, samples))
+        gauge.expect(job, backbone, samples, seeds, sweep.batch_size)
+        scoring = self.quality.start() if sweep.quality else None
+        with self.store.images(self.cell(job), samples) if sweep.save_images else nullcontext() as saved:
+            for block, images in measure(job, backbone, cell, samples, seeds, sweep.timing, gauge):
+                scoring.add(block, images)
+                if saved:
+                    saved.add(block, images.numpy())
+        return cell, scoring.columns() | self.quality.replay(job, backbone, seeds) if scoring else {}
 
     def _identity(self, job: Job) -> dict:
         """The columns that say what was measured, and on what."""
@@ -159,6 +187,7 @@ class Session:
             "dtype": sweep.dtype,
             "batch_size": min(sweep.batch_size, self._amount()[0]),
             "compiled": str(sweep.compile).lower(),
+            "environment": fingerprint(self.environment),
             "status": "ok",
             "error": "",
             "cell": self.cell(job),
@@ -172,7 +201,7 @@ class Session:
         return {
             "command": shlex.join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else "bench.run",
             "sweep": asdict(self.sweep),
-            "environment": environment(self.device),
+            "environment": self.environment,
             "checkpoints": {name: f"{backbone.source} {backbone.digest}" for name, backbone in self.backbones.items()},
             "protocol": self.protocol,
             "quality": self.quality.facts if self.sweep.quality else None,
@@ -183,8 +212,11 @@ class Session:
 
 def raw_arrays(cell: Cell, scores: dict[str, list[float]]) -> dict[str, np.ndarray]:
     """What is kept of a cell beside its row: the first images, the timings in order, and the values per seed block."""
-    first = {"images": next(iter(cell.images.values()))[:PICTURED].numpy()} if cell.images else {}
-    timings = {"latency_s": np.array(cell.latencies), "forward_s": np.array(cell.forwards)}
+    first = {} if cell.pictured is None else {"images": cell.pictured.numpy()}
+    timings = {
+        f"{name}_s": np.array([getattr(each, name) for each in cell.rounds])
+        for name in ("latency", "inside", "forward")
+    }
     return first | timings | {name: np.array(values) for name, values in scores.items()}
 
 

@@ -10,6 +10,7 @@ from bench.data import DATASETS, to_uint8
 from bench.errors import InputError
 from bench.measure import Gauge, generate
 from bench.network import load_backbone, pick_device
+from bench.noise import ImageNoise
 from bench.pictures import mosaic
 from bench.plan import Job, Sweep, expand, normalise
 
@@ -44,12 +45,11 @@ def draw_images(
 
 def _generate(job: Job, backbone, seed: int, count: int):
     batches, evaluations = [], 0.0
-    with torch.inference_mode():
-        for start in range(0, count, BATCH):
-            indices = range(start, min(start + BATCH, count))
-            images, _, each = generate(job, backbone, seed, indices, Gauge())
-            batches.append(to_uint8(images).cpu())
-            evaluations += each * len(indices) / count
+    for start in range(0, count, BATCH):
+        noise = ImageNoise(seed, range(start, min(start + BATCH, count)))
+        images, _, network = generate(job, backbone, noise, Gauge())
+        batches.append(to_uint8(images).cpu())
+        evaluations += network.evaluations / count
     return torch.cat(batches), evaluations
 
 

@@ -16,13 +16,18 @@ DOCUMENTED = (
     "latency_s latency_iqr_s images_per_s forward_s overhead_ratio peak_memory_mb gflops_per_image "
     "device dtype batch_size compiled status error cell protocol commit utc"
 ).split()
-ADDED = "novelty density coverage fid_per_seed overhead_per_round".split()  # older results may lack them
+ADDED = (  # older results may lack them
+    "novelty density coverage inception_score fid_inf fd_dinov2 fd_dinov2_floor trajectory_rmse "
+    "fid_floor_sd fid_ceiling scores_per_seed "
+    "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
+    "latency_per_round overhead_per_round inner_per_round environment"
+).split()
 COLUMNS = DOCUMENTED + ADDED
 TEXT = (
     "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc "
-    "fid_per_seed overhead_per_round"
+    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment"
 ).split()
-WHOLE = "resolution steps samples batch_size".split()
+WHOLE = "resolution steps samples batch_size threads".split()
 # What makes two rows the same cell, on whatever machine they were measured.
 CELL = "method options recipe dataset grid steps guidance seeds samples dtype batch_size compiled".split()
 
@@ -74,9 +79,50 @@ class Store:
         np.savez_compressed(partial, **arrays)
         os.replace(partial, partial.with_name(f"{cell}.npz"))
 
+    def images(self, cell: str, samples: int) -> "SavedImages":
+        """Where a cell's images go when all of them are to be kept."""
+        return SavedImages(self.folder / "images", cell, samples)
+
     def describe(self, facts: Mapping[str, object]) -> None:
         """Write run.json."""
         _write(self.folder / "run.json", json.dumps(facts, indent=2) + "\n")
+
+
+class SavedImages:
+    """All images of a cell, one uint8 array (N, C, H, W) a seed block in `images/CELL-BLOCK.npy`, written as they come.
+
+    A file is complete when it bears its name; while it grows it is called `.partial`.
+    """
+
+    def __init__(self, folder: Path, cell: str, samples: int):
+        self.folder, self.cell, self.samples = folder, cell, samples
+        self.block, self.array, self.filled = None, None, 0
+
+    def __enter__(self) -> "SavedImages":
+        self.folder.mkdir(exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finish()
+
+    def add(self, block: int, images: np.ndarray) -> None:
+        """The next images (B, C, H, W) of a seed block."""
+        if block != self.block:
+            self._finish()
+            self.block, self.filled = block, 0
+            shape = (self.samples, *images.shape[1:])
+            self.array = np.lib.format.open_memmap(self._path(".partial"), "w+", np.uint8, shape)
+        self.array[self.filled : self.filled + len(images)] = images
+        self.filled += len(images)
+
+    def _finish(self) -> None:
+        if self.array is not None and self.filled == self.samples:
+            self.array.flush()
+            os.replace(self._path(".partial"), self._path(".npy"))
+        self.array = None
+
+    def _path(self, suffix: str) -> Path:
+        return self.folder / f"{self.cell}-{self.block}{suffix}"
 
 
 def read_results(run: Path) -> pd.DataFrame:
@@ -91,7 +137,10 @@ def read_results(run: Path) -> pd.DataFrame:
     missing = [column for column in DOCUMENTED if column not in frame.columns]
     if missing:
         raise InputError(f"{str(path)!r} is not a results file of flowbench: it has no column {missing[0]!r}.")
-    return typed(frame.reindex(columns=COLUMNS))
+    try:
+        return typed(frame.reindex(columns=COLUMNS))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{str(path)!r} holds something else than a number where one belongs: {error}.") from error
 
 
 def read_facts(run: Path) -> dict:

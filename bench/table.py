@@ -1,66 +1,154 @@
-"""Rows as text for people: the same table in the terminal and in report.md."""
+"""Rows as text for people: the same table in the terminal, in report.md and in report.html."""
 
+from collections.abc import Callable, Mapping
+
+import numpy as np
 import pandas as pd
 
+from bench.naming import in_features, label
+from bench.ranking import pareto, ranks
+from bench.results import Results
 
-def fid_name(facts: dict) -> str:
-    """FID with its extractor: never plain "FID" unless it is Inception's."""
-    extractor = (facts.get("quality") or {}).get("extractor", "")
-    return "FID" if extractor.startswith("inception") else f"FID ({extractor})"
+LEFT = "method recipe grid run machine protocol dtype compiled Pareto status network source command".split()
+# Columns that only one report shows in full, for want of width.
+DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]
+WIDE = [*DETAILS, "recipe", "p95 (s)", "images/s", "peak (MB)", "density", "coverage", "machine"]
+# What is told of a row only where rows differ in it: column -> heading.
+TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_size": "batch", "dtype": "dtype"} | {
+    "compiled": "compiled"
+}
+FLOOR, CEILING = "real images", "noise"
 
 
-def table(frame: pd.DataFrame, facts: dict) -> pd.DataFrame:
-    """The rows as text for people, the floor first; columns that are empty throughout are left out."""
-    rows = [_row(row, facts) for _, row in frame.iterrows()]
-    if frame["fid_floor"].notna().any():
-        floor = {"method": "real images", fid_name(facts): _number(frame["fid_floor"].dropna().iloc[0])}
-        rows.insert(0, dict.fromkeys(rows[0], "") | floor)
-    shown = pd.DataFrame(rows)
-    return shown.loc[:, (shown != "").any()] if rows else shown
+def table(results: Results) -> pd.DataFrame:
+    """The rows as text for people, between the floor and the ceiling, without columns that are empty throughout.
+
+    The index is that of the rows, with `FLOOR` and `CEILING` for those two.
+    """
+    if results.rows.empty:
+        return pd.DataFrame()
+    telling = [column for column in TELLING if results.rows[column].nunique() > 1]
+    texts: dict[int, dict] = {}
+    floors, ceilings = [], []
+    for group in results.groups:
+        rank, front = ranks(group.scored), fronts(group)
+        for index, row in group.rows.iterrows():
+            told = {TELLING[column]: str(row[column]) for column in telling}
+            texts[index] = _row(row, group.quality, told, rank.get(index, ""), front.get(index, ""))
+        protocol = {"protocol": group.rows["protocol"].iloc[0]} if "protocol" in telling else {}
+        floors += _floor(group, protocol)
+        ceilings += _ceiling(group, protocol)
+    order = [*results.rows.index]
+    shown = pd.DataFrame(
+        [*floors, *(texts[index] for index in order), *ceilings],
+        index=[FLOOR] * len(floors) + order + [CEILING] * len(ceilings),
+    )
+    shown = shown[[*dict.fromkeys(key for row in texts.values() for key in row)]].fillna("")
+    return shown.loc[:, (shown != "").any()]
+
+
+def fronts(group: Results) -> pd.Series:
+    """On which Pareto front each scored row is: `NFE`, `time`, `both` or none. Time compares on one machine only."""
+    scored = group.scored
+    cheap = pd.Series(pareto(scored["nfe"], scored["fid"]), index=scored.index, dtype=bool)
+    quick = pd.Series(False, index=scored.index)
+    for _, rows in scored.groupby("machine"):
+        quick[rows.index] = pareto(seconds_per_image(rows), rows["fid"])
+    words = np.select([cheap & quick, cheap, quick], ["both", "NFE", "time"], default="")
+    return pd.Series(words, index=scored.index)
+
+
+def seconds_per_image(rows: pd.DataFrame) -> pd.Series:
+    """Latency shared among the images of a batch."""
+    return rows["latency_s"] / rows["batch_size"].astype("float64")
 
 
 def alignment(column: str) -> str:
     """`left` for words, `right` for numbers."""
-    return "left" if column in ("method", "recipe", "grid", "status") else "right"
+    return "left" if column in LEFT else "right"
 
 
-def label(row: pd.Series) -> str:
-    """The spec of the row's method: `method[options]`."""
-    return f"{row['method']}[{row['options']}]" if row["options"] else row["method"]
+def _floor(group: Results, protocol: dict) -> list[dict]:
+    """What real images score, with the spread of one seed block."""
+    rows = group.rows
+    values = {
+        group.fid: _first(rows["fid_floor"]) + _first(rows["fid_floor_sd"], spread),
+        "FD (DINOv2)": _first(rows["fd_dinov2_floor"]),
+    }
+    return [{"method": FLOOR} | protocol | values] if any(values.values()) else []
 
 
-def _row(row: pd.Series, facts: dict) -> dict:
+def _ceiling(group: Results, protocol: dict) -> list[dict]:
+    """What pure noise scores."""
+    value = _first(group.rows["fid_ceiling"])
+    return [{"method": CEILING} | protocol | {group.fid: value}] if value else []
+
+
+def _first(column: pd.Series, write: Callable[[float], str] | None = None) -> str:
+    return (write or number)(column.dropna().iloc[0]) if column.notna().any() else ""
+
+
+def _row(row: pd.Series, quality: Mapping, told: dict, rank: str, front: str) -> dict:
+    kinds = {"recipe": row["recipe"], "grid": row["grid"], "guidance": number(row["guidance"], "{:g}")}
+    return (
+        {"method": label(row)}
+        | kinds
+        | {"steps": "" if pd.isna(row["steps"]) else str(row["steps"]), "NFE": number(row["nfe"], "{:g}")}
+        | told
+        | {in_features("FID", quality): with_interval(row), "rank": rank, "Pareto": front}
+        | _quality(row, quality)
+        | _speed(row)
+        | {"status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}"}
+    )
+
+
+def _quality(row: pd.Series, quality: Mapping) -> dict:
     return {
-        "method": label(row),
-        "recipe": row["recipe"],
-        "grid": row["grid"],
-        "steps": "" if pd.isna(row["steps"]) else str(row["steps"]),
-        "NFE": _number(row["nfe"], "{:g}"),
-        fid_name(facts): _fid(row),
-        "x floor": _number(row["fid"] / row["fid_floor"], "{:.2f}"),
-        "KID": _number(row["kid"]) + _number(row["kid_se"], " ± {:.2g}"),
-        "precision": _number(row["precision"], "{:.3f}"),
-        "recall": _number(row["recall"], "{:.3f}"),
-        "density": _number(row["density"], "{:.3f}"),
-        "coverage": _number(row["coverage"], "{:.3f}"),
-        "novelty": _number(row["novelty"], "{:.2f}"),
-        "latency (s)": _number(row["latency_s"]) + _number(row["latency_iqr_s"], " ± {:.2g}"),
-        "images/s": _number(row["images_per_s"]),
-        "overhead": _number(row["overhead_ratio"], "{:.3f}"),
-        "peak (MB)": _number(row["peak_memory_mb"], "{:.0f}"),
-        "status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}",
+        "x floor": number(row["fid"] / row["fid_floor"], "{:.2f}"),
+        in_features("FID∞", quality): number(row["fid_inf"]),
+        "FD (DINOv2)": number(row["fd_dinov2"]),
+        in_features("KID", quality): number(row["kid"]) + spread(row["kid_se"]),
+        in_features("IS", quality): number(row["inception_score"]),
+        "precision": number(row["precision"], "{:.3f}"),
+        "recall": number(row["recall"], "{:.3f}"),
+        "density": number(row["density"], "{:.3f}"),
+        "coverage": number(row["coverage"], "{:.3f}"),
+        "novelty": number(row["novelty"], "{:.2f}"),
+        "trajectory RMSE": number(row["trajectory_rmse"]),
     }
 
 
-def _fid(row: pd.Series) -> str:
+def _speed(row: pd.Series) -> dict:
+    return {
+        "latency (s)": number(row["latency_s"]) + spread(row["latency_iqr_s"]),
+        "p95 (s)": number(row["latency_p95_s"]),
+        "images/s": number(row["images_per_s"]),
+        "overhead": number(row["overhead_ratio"], "{:.3f}") + " (noisy)" * (row["noisy"] == "true"),
+        "inner": number(row["inner_ratio"], "{:.3f}"),
+        "peak (MB)": number(row["peak_memory_mb"], "{:.0f}"),
+        "compile (s)": number(row["compile_s"]),
+        "warm-up (s)": number(row["warmup_s"]),
+        "threads": "" if pd.isna(row["threads"]) else str(row["threads"]),
+    }
+
+
+def with_interval(row: Mapping) -> str:
+    """The FID of a row, with the half-width of its 95 % interval if it has one."""
     half_width = (row["fid_ci_high"] - row["fid_ci_low"]) / 2
-    return _number(row["fid"]) + _number(half_width, " ± {:.2g}")
+    return number(row["fid"]) + spread(half_width)
 
 
-def _number(value: float, form: str = "") -> str:
+def number(value: float, form: str = "") -> str:
     """Three significant digits unless `form` says otherwise; nothing for NaN."""
     if pd.isna(value):
         return ""
     if form:
         return form.format(value)
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def spread(value: float) -> str:
+    """` ± 0.10`: two significant digits; nothing for NaN."""
+    if pd.isna(value):
+        return ""
+    return f" ± {value:.0f}" if value >= 10 else f" ± {value:#.2g}"

@@ -1,7 +1,8 @@
 """Timing that compares with the network's own bare forward, measured interleaved in the same process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,14 +12,48 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 T = TypeVar("T")
 
+TRIM = 0.2  # of the samples at either end, which a shared machine spoils
+WINDOW, WINDOWS = 3, 10  # calls in a window of the warm-up, and windows at most
+AGREE = 0.1  # the relative difference of two medians that ends the warm-up
+
+
+class Stopwatch:
+    """Seconds of each lap: by CUDA events on a GPU, which hold up nothing, and by the wall clock elsewhere."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self._laps: list[tuple] = []
+
+    @contextmanager
+    def lap(self) -> Iterator[None]:
+        """Time what the block does."""
+        start = self._mark()
+        yield
+        self._laps.append((start, self._mark()))
+
+    def seconds(self) -> list[float]:
+        """The laps so far, after waiting for the device."""
+        synchronize(self.device)
+        if self.device.type == "cuda":
+            return [start.elapsed_time(end) / 1e3 for start, end in self._laps]
+        return [end - start for start, end in self._laps]
+
+    def _mark(self):
+        if self.device.type != "cuda":
+            synchronize(self.device)
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self.device))
+        return event
+
 
 def timed(work: Callable[[], T], device: torch.device) -> tuple[T, float]:
-    """The result of `work()` and the wall seconds it took, with the device idle at both ends."""
+    """The result of `work()` and the seconds it took, with the device idle at both ends."""
+    stopwatch = Stopwatch(device)
     synchronize(device)
-    start = time.perf_counter()
-    result = work()
-    synchronize(device)
-    return result, time.perf_counter() - start
+    with stopwatch.lap():
+        result = work()
+    return result, stopwatch.seconds()[0]
 
 
 def synchronize(device: torch.device) -> None:
@@ -29,10 +64,35 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def median_and_iqr(seconds: list[float]) -> tuple[float, float]:
+def warm_up(work: Callable[[], object], device: torch.device) -> list[float]:
+    """Call `work` until the medians of the last two windows of calls agree; returns the seconds of every call."""
+    seconds: list[float] = []
+    for _ in range(WINDOWS):
+        seconds += [timed(work, device)[1] for _ in range(WINDOW)]
+        if len(seconds) >= 2 * WINDOW:
+            before, last = np.median(seconds[-2 * WINDOW : -WINDOW]), np.median(seconds[-WINDOW:])
+            if abs(last - before) <= AGREE * last:
+                break
+    return seconds
+
+
+def median_and_iqr(seconds: Sequence[float]) -> tuple[float, float]:
     """The median, and the distance between the quartiles."""
     low, middle, high = np.percentile(seconds, (25, 50, 75))
     return float(middle), float(high - low)
+
+
+def trimmed(samples: np.ndarray) -> tuple[float, float, int]:
+    """The trimmed mean, its standard error from the winsorised variance, and the degrees of freedom (Yuen 1974)."""
+    ordered = np.sort(samples)
+    cut = int(TRIM * len(ordered))
+    kept = ordered[cut : len(ordered) - cut]
+    winsorised = ordered.clip(kept[0], kept[-1])
+    freedom = len(kept) - 1
+    if freedom < 1:
+        return float(kept.mean()), float("nan"), 0
+    variance = (len(ordered) - 1) * winsorised.var(ddof=1) / (len(kept) * freedom)
+    return float(kept.mean()), float(variance**0.5), freedom
 
 
 class PeakMemory:

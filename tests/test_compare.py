@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import main
-from bench.compare import NotComparable, compare, exit_code, merge_rules, render
+from bench.compare import NotComparable, compare, exit_code, merge_rules
 from bench.errors import InputError
 from bench.store import COLUMNS, joined, read_results, typed
+from bench.verdicts import render
 
 RNG = np.random.default_rng
 
@@ -21,14 +22,25 @@ def cell(
     """A row as a run would write it: FIDs that share their seed blocks' noise, rounds that share nothing."""
     blocks = 3.0 + 0.3 * RNG(noise_seed).standard_normal(5)
     fids = worse * blocks + 0.01 * RNG(seed).standard_normal(5)
-    rounds = slower * (1.0 + 0.02 * RNG(seed + 1000).standard_normal(5))
+    recall = 0.8 - 0.1 * (worse - 1) + 0.002 * RNG(seed).standard_normal(5)
+    overhead = slower * (1.0 + 0.03 * RNG(seed + 1000).standard_normal(8))
+    inner = slower * (1.0 + 0.002 * RNG(seed + 2000).standard_normal(8))
+    latency = slower * (1.0 + 0.5 * RNG(seed + 3000).random(8))
     row = {
         "method": method, "recipe": "ddpm", "dataset": "digits", "resolution": 8, "grid": "uniform", "steps": 10,
         "nfe": 10, "gflops_per_image": 1.0, "seeds": "0,1,2,3,4", "samples": 1000, "fid": fids.mean(),
-        "fid_per_seed": joined(fids), "overhead_ratio": np.median(rounds), "overhead_per_round": joined(rounds),
-        "dtype": "float32", "batch_size": 256, "compiled": "false", "status": "ok", "protocol": "p", "cell": f"{seed}",
+        "recall": recall.mean(), "scores_per_seed": json.dumps({"fid": fids.tolist(), "recall": recall.tolist()}),
+        "overhead_ratio": np.median(overhead), "overhead_per_round": joined(overhead), "fid_floor_sd": 0.05,
+        "inner_ratio": np.median(inner), "inner_per_round": joined(inner), "latency_s": np.median(latency),
+        "latency_per_round": joined(latency), "dtype": "float32", "batch_size": 256, "compiled": "false",
+        "status": "ok", "protocol": "p", "cell": f"{seed}", "environment": "e",
     }  # fmt: skip
     return row | changes
+
+
+def single(fid: float, **changes) -> dict:
+    """A row of one seed block."""
+    return cell(0, fid=fid, scores_per_seed=json.dumps({"fid": [fid]}), **changes)
 
 
 def frame(*rows: dict) -> pd.DataFrame:
@@ -47,7 +59,7 @@ def test_noise_alone_fires_in_none_of_thirty_trials():
     ("change", "field"),
     [
         ({"worse": 1.1}, "fid"),
-        ({"slower": 1.25}, "overhead_ratio"),
+        ({"slower": 1.2}, "inner_ratio"),
         ({"nfe": 11}, "nfe"),
         ({"gflops_per_image": 1.1}, "gflops_per_image"),
     ],
@@ -55,7 +67,8 @@ def test_noise_alone_fires_in_none_of_thirty_trials():
 )
 def test_a_real_change_fires_and_nothing_else_does(change, field):
     found = [fired(cell(2 * trial), cell(2 * trial + 1, **change)) for trial in range(30)]
-    assert found.count({field}) >= 29
+    assert sum(field in fields for fields in found) >= 29
+    assert all(fields <= {field, "overhead_ratio"} for fields in found)
 
 
 def test_an_improvement_fires_nothing():
@@ -72,7 +85,7 @@ def test_the_pairing_sees_what_the_spread_of_the_blocks_would_hide():
 def test_thresholds_can_be_set():
     assert fired(cell(0), cell(1, worse=1.1), ["fid:20%"]) == set()
     assert fired(cell(0), cell(1, worse=1.01), ["fid:0"]) == {"fid"}
-    assert fired(cell(0), cell(1, slower=1.1), ["overhead_ratio:0.01"]) == {"overhead_ratio"}
+    assert fired(cell(0), cell(1, slower=1.1), ["overhead_ratio:50%", "inner_ratio:0.01"]) == {"inner_ratio"}
 
 
 @pytest.mark.parametrize("text", ["fid", "fid:", "fid:x%", "fid:-1", "fid:2%%", ":2%"])
@@ -86,16 +99,39 @@ def test_a_field_that_cannot_be_judged_is_refused():
         merge_rules(["fidd:2%"])
 
 
-def test_one_seed_block_has_no_spread_and_only_a_rise_is_in_doubt():
-    single = {"fid_per_seed": "3.0", "fid": 3.0}
-    (better,) = [
-        v for v in compare(frame(cell(0, **single)), frame(cell(1, fid_per_seed="2.9", fid=2.9))) if v.field == "fid"
-    ]
-    (worse,) = [
-        v for v in compare(frame(cell(0, **single)), frame(cell(1, fid_per_seed="3.5", fid=3.5))) if v.field == "fid"
-    ]
-    assert (better.status, worse.status) == ("ok", "inconclusive")
-    assert (exit_code([worse], strict=False), exit_code([worse], strict=True)) == (0, 4)
+def test_one_seed_block_borrows_the_spread_of_its_floor():
+    def status(fid: float, **changes) -> str:
+        verdicts = compare(frame(single(3.0, **changes)), frame(single(fid, **changes)))
+        return next(v.status for v in verdicts if v.field == "fid")
+
+    assert [status(fid) for fid in (2.8, 3.1, 5.0)] == ["ok", "inconclusive", "regression"]
+    assert status(5.0, fid_floor_sd=np.nan) == "inconclusive", "nothing is known of the spread"
+    uncertain = compare(frame(single(3.0)), frame(single(3.1)))
+    assert (exit_code(uncertain, strict=False), exit_code(uncertain, strict=True)) == (0, 4)
+
+
+def test_a_rise_within_the_spread_of_the_floor_is_none():
+    assert fired(cell(0), cell(1, worse=1.1)) == {"fid"}
+    assert fired(cell(0, fid_floor_sd=1.0), cell(1, worse=1.1)) == set()
+
+
+def test_what_should_be_high_fails_by_falling():
+    assert fired(cell(0), cell(1, worse=1.5), ["fid:60%", "recall:2%"]) == {"recall"}
+    assert fired(cell(0, worse=1.5), cell(1), ["recall:2%"]) == set()
+
+
+def test_seconds_are_shown_and_judged_only_by_a_rule_on_the_same_machine():
+    slow, elsewhere = cell(1, latency_s=9.0), cell(1, latency_s=9.0, environment="other")
+    (shown,) = [v for v in compare(frame(cell(0)), frame(slow)) if v.field == "latency_s"]
+    assert shown.status == "info"
+    assert fired(cell(0), slow, ["latency_s:50%"]) == {"latency_s"}
+    assert fired(cell(0), elsewhere, ["latency_s:50%"]) == set()
+
+
+def test_a_figure_changed_in_the_row_alone_is_believed():
+    """Whoever edits or rounds a CSV changes the mean; the spread still comes from the samples."""
+    assert fired(cell(0), cell(1, overhead_ratio=1.3)) == {"overhead_ratio"}
+    assert fired(cell(0), cell(1, fid=4.0)) == {"fid"}
 
 
 def test_cells_on_one_side_only_are_named():
@@ -116,13 +152,22 @@ def test_protocols_that_differ_are_refused_with_what_differs():
         compare(frame(cell(0)), frame(cell(1, samples=500, protocol="q")))
     with pytest.raises(NotComparable, match="data, the reference or the extractor"):
         compare(frame(cell(0)), frame(cell(1, protocol="q")))
+    facts = [{"dataset": "digits", "extractor_digest": digest} for digest in ("abc", "def")]
+    with pytest.raises(NotComparable, match=r"hash of the extractor \(abc and def\)"):
+        compare(frame(cell(0)), frame(cell(1, protocol="q")), facts=facts)
+
+
+def test_an_empty_run_is_not_comparable():
+    for runs in ((frame(), frame(cell(0))), (frame(cell(0)), frame())):
+        with pytest.raises(NotComparable, match="has no rows"):
+            compare(*runs)
 
 
 def test_the_sentence_names_cell_figure_and_rule():
     text = render(compare(frame(cell(0)), frame(cell(1, worse=1.2))), "text")
-    assert text.startswith("regression   ddim, 10 steps, uniform, ddpm: fid: rise")
-    assert "fid may rise by 0.02 of the baseline" in text
-    assert text.splitlines()[-1] == "1 regression, 3 ok"
+    assert text.startswith("regression   ddim, 10 steps, uniform, ddpm: fid: 3.013 became 3.617: +0.604, worse by")
+    assert "fid may rise by 2 % or 0.0224" in text
+    assert text.splitlines()[-1] == "1 regression, 4 ok"
 
 
 def test_the_command_reads_csv_and_says_it_by_its_exit_code(tmp_path):
@@ -141,8 +186,10 @@ def test_the_command_reads_csv_and_says_it_by_its_exit_code(tmp_path):
     assert run(tmp_path / "nowhere", good).exit_code == 3
     assert run(good, tmp_path / "foreign.csv").exit_code == 2
     assert run(good, bad, "--fail-on", "fid").exit_code == 2
-    assert json.loads(run(good, bad, "--format", "json").output)[0]["status"] == "regression"
-    assert "| ddim, 10 steps, uniform, ddpm | fid" in run(good, bad, "--format", "markdown").output
+    for form in ("json", "markdown", "junit"):
+        assert "regression" in run(good, bad, "--format", form).output
+    for mistake in ((good,), (good, good, "--against", "HEAD"), (good, good, "--run", "--steps 5"), (good, good, good)):
+        assert run(*mistake).exit_code == 2
 
 
 def test_a_baseline_reads_like_a_lock_file(tmp_path):

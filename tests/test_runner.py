@@ -1,17 +1,21 @@
 """The sweep as a user sees it, through the Python function; test_cli.py covers the command."""
 
+import json
+import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.linalg
 import torch
 
 import bench
 from bench.data import DATASETS, to_uint8
 from bench.errors import InputError
-from bench.measure import Gauge, _needs_another_round, generate
+from bench.measure import LEAST_ROUNDS, ROUNDS, Cell, Gauge, Round, _needs_another_round, generate, measure
 from bench.network import load_backbone
 from bench.noise import ImageNoise, image_labels
 from bench.plan import Job, Sweep
@@ -111,7 +115,13 @@ def test_a_changed_sampler_is_measured_again_in_the_place_of_its_old_row(monkeyp
 
 def test_few_images_are_still_timed_often_enough():
     frame = bench.run(methods="ddim", samples=40, batch_size=40, steps="1")
-    assert len(read_raw(Path(frame.attrs["output"]), frame["cell"].item())["latency_s"]) == 5
+    raw = read_raw(Path(frame.attrs["output"]), frame["cell"].item())
+    assert LEAST_ROUNDS <= len(raw["latency_s"]) == len(raw["forward_s"]) == len(raw["inside_s"]) <= ROUNDS
+    row = frame.iloc[0]
+    assert row["overhead_ratio"] == pytest.approx(row["latency_s"] / (row["nfe"] * row["forward_s"]))
+    assert row["latency_p95_s"] >= row["latency_s"]
+    assert row["threads"] == torch.get_num_threads()
+    assert row["warmup_s"] > 0
 
 
 def test_another_protocol_does_not_mix_into_a_run():
@@ -167,8 +177,9 @@ def test_a_method_is_run_to_its_last_state_however_many_it_yields(steps):
 
     backbone = load_backbone("flow", DATASETS.get("digits"), None, torch.device("cpu"), torch.float32, False)
     pauses = []
+    noise = ImageNoise(0, range(2))
     images, *_ = generate(
-        Job(Chatty(), "flow", "uniform", steps), backbone, 0, range(2), Gauge(), lambda: pauses.append(1)
+        Job(Chatty(), "flow", "uniform", steps), backbone, noise, Gauge(), before=lambda: pauses.append(1)
     )
     assert images.unique().tolist() == [7]
     assert 2 <= len(pauses) <= 9
@@ -189,9 +200,90 @@ def test_a_random_network_of_a_preset_is_timed_without_weights():
     assert row["gflops_per_image"] > 0.1
 
 
-def test_slow_cells_are_timed_twice_and_quick_ones_five_times():
-    assert [_needs_another_round([20.0] * n) for n in (0, 1, 2)] == [True, True, False]
-    assert [_needs_another_round([0.1] * n) for n in (0, 4, 5)] == [True, True, False]
+def test_rounds_are_added_until_the_ratio_is_precise_or_time_is_up():
+    def wanted(rounds: int, latency: float, spread: float) -> bool:
+        cell = Cell(1)
+        cell.rounds = [Round(latency * (1 + spread * (-1) ** n), latency, latency, 1) for n in range(rounds)]
+        return _needs_another_round(cell)
+
+    assert wanted(LEAST_ROUNDS - 1, 100.0, 0.0)
+    assert not wanted(LEAST_ROUNDS, 0.1, 0.001)
+    assert wanted(LEAST_ROUNDS, 0.1, 0.3)
+    assert not wanted(LEAST_ROUNDS, 100.0, 0.3)
+    assert not wanted(ROUNDS, 0.1, 0.3)
+
+
+def test_the_bare_forward_stands_before_and_after_in_turn(monkeypatch):
+    order = []
+
+    @dataclass(frozen=True)
+    class Watched(Method):
+        name, recipe = "watched", "flow"
+
+        def steps(self, field, x, times, noise):
+            order.append("cell")
+            yield x
+
+    backbone = load_backbone("flow", DATASETS.get("digits"), None, torch.device("cpu"), torch.float32, False)
+    monkeypatch.setattr("bench.measure.timed", lambda work, device: (work(), 1.0))
+    monkeypatch.setattr("bench.measure._warm_up", lambda *_: None)
+    backbone.unet.register_forward_hook(lambda *_: order.append("bare"))
+    cell = Cell(2)
+    for _ in measure(Job(Watched(), "flow", "uniform", 1), backbone, cell, 8, (0,), True, Gauge()):
+        order.append("|")
+    rounds = "".join(event[0] for event in order).lstrip("b").split("|")
+    assert [r.strip("b").count("c") for r in rounds[:4]] == [1] * 4
+    assert order[: order.index("|")].index("cell") > 0, "the first round begins with a bare forward"
+    second = order[order.index("|") + 1 :]
+    assert second[0] == "cell", "the second with the sampler"
+
+
+def test_the_inner_ratio_sees_a_slow_sampler_through_any_noise():
+    @dataclass(frozen=True)
+    class Slow(Method):
+        name, recipe = "slow", "flow"
+
+        def steps(self, field, x, times, noise):
+            for now, _ in pairwise(field.path.along(times)):
+                start = time.perf_counter()
+                field(x, now)
+                time.sleep(0.2 * (time.perf_counter() - start))
+                yield x
+
+    backbone = load_backbone("flow", DATASETS.get("digits"), None, torch.device("cpu"), torch.float32, False)
+    cell = Cell(32)
+    for _ in measure(Job(Slow(), "flow", "uniform", 5), backbone, cell, 64, (0,), True, Gauge()):
+        pass
+    assert 1.19 < cell.speed()["inner_ratio"] < 1.35
+
+
+def test_fid_from_saved_images_by_another_implementation():
+    frame = bench.run(
+        methods="flow", steps="2", samples=200, batch_size=128, seeds="0,3", timing=False, save_images=True
+    )
+    row, folder = frame.iloc[0], Path(frame.attrs["output"])
+    quality = Session(Sweep(methods="flow", steps="2", samples=200, output="elsewhere")).quality
+    found = []
+    for block in (0, 3):
+        images = np.load(folder / "images" / f"{row['cell']}-{block}.npy")
+        assert (images.dtype, images.shape) == (np.uint8, (200, 1, 8, 8))
+        a, b = quality.extractor(torch.from_numpy(images)).numpy(), quality.real.reference.numpy()
+        root = scipy.linalg.sqrtm(np.cov(a.T) @ np.cov(b.T)).real
+        distance = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(np.cov(a.T) + np.cov(b.T) - 2 * root)
+        found.append(distance)
+    assert row["fid"] == pytest.approx(np.mean(found), rel=1e-6)
+    assert json.loads(row["scores_per_seed"])["fid"] == pytest.approx(found, rel=1e-5)
+
+
+def test_the_trajectory_error_falls_with_the_steps_and_is_none_for_a_stochastic_sampler(monkeypatch):
+    monkeypatch.setattr("bench.trajectory.IMAGES", 4)
+    options = {"metrics": "trajectory_rmse", "samples": 40, "batch_size": 40, "timing": False}
+    frame = bench.run(methods="flow,ddim,ddpm", steps="4,8", **options)
+    errors = frame.set_index(["method", "steps"])["trajectory_rmse"]
+    # Both are of first order: twice the steps, half the error.
+    for method in ("flow", "ddim"):
+        assert 1.5 < errors[method, 4] / errors[method, 8] < 3
+    assert errors["ddpm"].isna().all()
 
 
 def test_the_gauge_ends_where_it_was_expected_to():

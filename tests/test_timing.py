@@ -1,10 +1,11 @@
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from bench.timing import PeakMemory, gflops, median_and_iqr, timed
+from bench.timing import WINDOW, WINDOWS, PeakMemory, Stopwatch, gflops, median_and_iqr, timed, trimmed, warm_up
 from models.unet import Attention
 
 
@@ -37,3 +38,32 @@ def test_peak_memory_sees_what_is_allocated_inside_and_forgets_what_was_before()
     with PeakMemory(torch.device("cpu")) as busy:
         torch.ones(30_000_000).sum()  # 120 MB
     assert 100 < busy.megabytes - idle.megabytes < 200
+
+
+def test_warming_up_ends_when_the_medians_agree_and_not_before(monkeypatch):
+    def calls(durations) -> int:
+        times = iter(durations)
+        monkeypatch.setattr("bench.timing.timed", lambda work, device: (work(), next(times)))
+        return len(warm_up(lambda: None, torch.device("cpu")))
+
+    assert calls([1.0] * 99) == 2 * WINDOW
+    assert calls([9.0] * WINDOW + [5.0] * WINDOW + [1.0] * 99) == 4 * WINDOW
+    assert calls(2.0**-n for n in range(99)) == WINDOW * WINDOWS
+
+
+def test_trimming_ignores_a_few_spoilt_rounds():
+    rounds = np.array([1.00, 1.01, 0.99, 1.02, 0.98, 1.00, 1.01, 0.99, 1.0, 50.0])
+    middle, error, freedom = trimmed(rounds)
+    assert (middle, freedom) == (pytest.approx(1.0, abs=0.01), 5)
+    assert error < 0.02
+    # Without anything to trim it is the ordinary mean and its standard error.
+    assert trimmed(np.array([1.0, 2.0, 3.0])) == pytest.approx((2.0, 3**-0.5, 2))
+
+
+def test_a_stopwatch_keeps_every_lap():
+    stopwatch = Stopwatch(torch.device("cpu"))
+    for pause in (0.01, 0.03):
+        with stopwatch.lap():
+            time.sleep(pause)
+    first, second = stopwatch.seconds()
+    assert 0.01 <= first < second

@@ -1,0 +1,87 @@
+"""The Frechet distance between two sets of features: statistics that stream, and a reference whose root is kept."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+CHUNK = 4096  # features of which a centred copy is made at once
+
+
+class Statistics:
+    """Count, mean (D,) and covariance (D, D) of features, in float64, in memory that does not grow with their number.
+
+    Batches and other statistics are merged by their differences in mean (Chan, Golub and LeVeque 1979), so that nothing
+    cancels however far from zero the features lie.
+    """
+
+    def __init__(self, width: int):
+        self.count = 0
+        self.mean = torch.zeros(width, dtype=torch.float64)
+        self._scatter = torch.zeros(width, width, dtype=torch.float64)  # sum of (x - mean)(x - mean)^T
+
+    @classmethod
+    def of(cls, features: Tensor) -> "Statistics":
+        """Those of features (N, D)."""
+        statistics = cls(features.shape[1])
+        for chunk in features.split(CHUNK):
+            statistics.update(chunk)
+        return statistics
+
+    def update(self, features: Tensor) -> None:
+        """Add features (B, D)."""
+        if len(features) == 0:
+            return
+        features = features.double()
+        mean = features.mean(0)
+        centred = features - mean
+        self._move(len(features), mean)
+        self._scatter.addmm_(centred.T, centred)
+
+    def merge(self, other: "Statistics") -> None:
+        """Add all that another one has seen."""
+        if other.count:
+            self._move(other.count, other.mean)
+            self._scatter += other._scatter
+
+    def _move(self, count: int, mean: Tensor) -> None:
+        """Take in `count` features as if all of them lay at their `mean` (D,)."""
+        total = self.count + count
+        step = mean - self.mean
+        self._scatter.addr_(step, step * (self.count * count / total))
+        self.mean = self.mean + step * (count / total)
+        self.count = total
+
+    @property
+    def covariance(self) -> Tensor:
+        """The unbiased covariance (D, D), as `np.cov`. Raises ValueError for fewer than two features."""
+        if self.count < 2:
+            raise ValueError(f"A covariance takes two features or more, not {self.count}.")
+        return self._scatter / (self.count - 1)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What samples are compared with: statistics, and a root of their covariance, made once."""
+
+    statistics: Statistics
+
+    @cached_property
+    def _root(self) -> Tensor:
+        """R (D, rank) with R R^T = covariance."""
+        values, vectors = torch.linalg.eigh(self.statistics.covariance)
+        kept = values > values[-1] * len(values) * torch.finfo(values.dtype).eps
+        return vectors[:, kept] * values[kept].sqrt()
+
+    def distance(self, samples: Statistics) -> float:
+        """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2), the squared Frechet distance of two Gaussians (arXiv 1706.08500).
+
+        C1 C2 has the eigenvalues of R^T C2 R, which is symmetric: its solver takes a third of the time that
+        torch-fidelity's takes on the product, and knows no imaginary parts.
+        """
+        covariance, ours = samples.covariance, self.statistics
+        eigenvalues = torch.linalg.eigvalsh(self._root.T @ covariance @ self._root)
+        means = (samples.mean - ours.mean).square().sum()
+        traces = covariance.trace() + ours.covariance.trace()
+        return (means + traces - 2 * eigenvalues.clamp(min=0).sqrt().sum()).item()

@@ -1,0 +1,45 @@
+"""The images that a run kept, laid out for pictures: a line a method, on the same noise, above real ones."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import InputError
+from bench.results import Results
+from bench.table import number
+
+
+@dataclass
+class Gallery:
+    """Lines of tiles; a tile is a caption and uint8 images (N, C, H, W). damaged: what could not be read, in words."""
+
+    lines: dict[str, list[tuple[str, np.ndarray]]] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
+
+
+def gallery(group: Results) -> Gallery:
+    """What the rows of one protocol have kept: methods in their order, each from few evaluations to many."""
+    found = Gallery()
+    measured = group.rows[(group.rows["status"] == "ok") & group.rows["samples"].notna()]
+    for name, rows in measured.groupby("name", sort=False):
+        for _, row in rows.sort_values("nfe").iterrows():
+            _hang(found, str(name), _caption(row, group.fid), group, row["run"], row["cell"])
+    if found.lines:
+        _hang(found, "real images", "reference", group, next(iter(group.facts)), "reference")
+    return found
+
+
+def _hang(found: Gallery, line: str, caption: str, group: Results, run: str, stem: str) -> None:
+    try:
+        images = group.raw(run, stem).get("images")
+    except InputError as error:
+        found.damaged.append(str(error))
+        return
+    if images is not None:
+        found.lines.setdefault(line, []).append((caption, images))
+
+
+def _caption(row: pd.Series, score: str) -> str:
+    steps = "adaptive" if pd.isna(row["steps"]) else f"{row['steps']} step" + "s" * (row["steps"] > 1)
+    return f"{steps}, NFE {row['nfe']:g}" + ("" if pd.isna(row["fid"]) else f"\n{score} {number(row['fid'])}")

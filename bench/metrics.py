@@ -1,0 +1,271 @@
+"""The figures of quality, by name: each sees features batch after batch and yields columns of the row."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.accumulators import Accumulator, Blind, Classes, Hit, Kept, Moments
+from bench.frechet import Statistics
+from bench.neighbours import balls_around, nearest_distances, radii
+from methods import Between, Plugin, Registry
+
+if TYPE_CHECKING:  # torch-fidelity takes a second to import
+    from bench.features import Extractor, RealFeatures
+    from bench.network import Backbone
+    from bench.plan import Job
+
+RISE_IS_WORSE, FALL_IS_WORSE, NO_VERDICT = 1, -1, 0
+
+
+class Metric(Plugin, ABC):
+    """A figure of quality. `columns` says which way each gets worse, `logits` whether it needs the classifier's."""
+
+    columns: ClassVar[dict[str, int]]
+    logits: ClassVar[bool] = False
+
+    @abstractmethod
+    def start(self, real: "RealFeatures") -> Accumulator:
+        """An accumulator for one block of images, to be compared with these real ones."""
+
+    def replay(self, job: "Job", backbone: "Backbone", block: int) -> dict[str, float]:
+        """The columns that images do not tell: for these the sampler is run again, off the clock, on a seed block."""
+        return {}
+
+    def least(self, width: int) -> int:
+        """The fewest images in a block that it can judge by this many features."""
+        return 2
+
+    def extractor(self, device: torch.device) -> "Extractor | None":
+        """The extractor that it brings along; None for that of the data set. Raises InputError."""
+        return None
+
+
+METRICS: Registry[Metric] = Registry("metric", Metric)
+
+
+@METRICS.register("fid")
+@dataclass(frozen=True)
+class FID(Metric):
+    """Frechet distance to the reference (arXiv 1706.08500), with its floor, the floor's spread, and its ceiling."""
+
+    columns: ClassVar = {
+        "fid": RISE_IS_WORSE,
+        "fid_floor": NO_VERDICT,
+        "fid_floor_sd": NO_VERDICT,
+        "fid_ceiling": NO_VERDICT,
+    }
+
+    def start(self, real):
+        def score(samples: Statistics) -> dict[str, float]:
+            count = samples.count
+            anchors = (real.floor(count), real.floor_sd(count), real.ceiling(count))
+            return dict(zip(self.columns, (real.distance(samples), *anchors), strict=True))
+
+        return Moments(real.width, score)
+
+
+@METRICS.register("fd_dinov2")
+@dataclass(frozen=True)
+class FDDinoV2(Metric):
+    """Frechet distance in DINOv2's features (arXiv 2306.04675) as torch-fidelity prepares images, and its floor.
+
+    weights: the path of dinov2_vitl14_pretrain.pth, without commas and brackets; else it is sought where torch.hub
+    keeps checkpoints.
+    """
+
+    weights: str | None = None
+
+    columns: ClassVar = {"fd_dinov2": RISE_IS_WORSE, "fd_dinov2_floor": NO_VERDICT}
+
+    def start(self, real):
+        def score(samples: Statistics) -> dict[str, float]:
+            return {"fd_dinov2": real.distance(samples), "fd_dinov2_floor": real.floor(samples.count)}
+
+        return Moments(real.width, score)
+
+    def extractor(self, device):
+        from bench.features import Extractor
+
+        return Extractor("dinov2", device, weights=self.weights)
+
+
+@METRICS.register("fid_inf")
+@dataclass(frozen=True)
+class FIDInfinity(Metric):
+    """FID against 1/N, fitted by least squares over random subsets of N/4 to N samples, at 1/N = 0 (arXiv 1911.07023).
+
+    It takes away the bias of a finite number of samples, not that of a finite reference. The smallest subset must
+    outnumber the features: below that the distance is not linear in 1/N.
+    """
+
+    sizes: Annotated[int, Between(3, 50)] = 8
+
+    columns: ClassVar = {"fid_inf": RISE_IS_WORSE}
+
+    def start(self, real):
+        def score(features: Tensor) -> dict[str, float]:
+            generator = torch.Generator().manual_seed(0)
+            counts = np.linspace(len(features) / 4, len(features), self.sizes).round().astype(int)
+            subsets = (features[torch.randperm(len(features), generator=generator)[:count]] for count in counts)
+            distances = [real.frechet(subset) for subset in subsets]
+            return {"fid_inf": float(np.polyfit(1 / counts, distances, 1)[1])}
+
+        return Kept(score)
+
+    def least(self, width):
+        return 4 * (width + 1)
+
+
+@METRICS.register("kid")
+@dataclass(frozen=True)
+class KID(Metric):
+    """Unbiased kernel distance, the mean over disjoint blocks, and its standard error from them (arXiv 1801.01401)."""
+
+    blocks: Annotated[int, Between(2, 1000)] = 10
+
+    columns: ClassVar = {"kid": RISE_IS_WORSE, "kid_se": NO_VERDICT}
+
+    def start(self, real):
+        def score(features: Tensor) -> dict[str, float]:
+            count = min(self.blocks, len(features) // 2, len(real.reference) // 2)
+            pairs = zip(features.tensor_split(count), real.reference.tensor_split(count), strict=True)
+            values = torch.stack([polynomial_mmd(x, y) for x, y in pairs])
+            return {"kid": values.mean().item(), "kid_se": (values.std() / count**0.5).item()}
+
+        return Kept(score)
+
+    def least(self, width):
+        return 4  # two blocks of two
+
+
+def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
+    """The unbiased squared maximum mean discrepancy of x (N, D) and y (M, D) under (x.y / D + 1)^3."""
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return (a @ b.T / a.shape[1] + 1) ** 3
+
+    def mean_off_diagonal(k: Tensor) -> Tensor:
+        return (k.sum() - k.trace()) / (len(k) * (len(k) - 1))
+
+    return mean_off_diagonal(kernel(x, x)) + mean_off_diagonal(kernel(y, y)) - 2 * kernel(x, y).mean()
+
+
+@METRICS.register("precision")
+@dataclass(frozen=True)
+class Precision(Metric):
+    """Share of samples no farther from some real image than that one's neighbours are (arXiv 1904.06991)."""
+
+    neighbours: Annotated[int, Between(1, 100)] = 3
+
+    columns: ClassVar = {"precision": FALL_IS_WORSE}
+
+    def start(self, real):
+        reach = real.radii(self.neighbours)
+        return Kept(
+            lambda inside: {"precision": inside.double().mean().item()},
+            lambda features: balls_around(features, real.reference, reach) > 0,
+        )
+
+
+@METRICS.register("recall")
+@dataclass(frozen=True)
+class Recall(Metric):
+    """Share of real images no farther from some sample than that one's neighbours are (arXiv 1904.06991)."""
+
+    neighbours: Annotated[int, Between(1, 100)] = 3
+
+    columns: ClassVar = {"recall": FALL_IS_WORSE}
+
+    def start(self, real):
+        def score(features: Tensor) -> dict[str, float]:
+            inside = balls_around(real.reference, features, radii(features, self.neighbours)) > 0
+            return {"recall": inside.double().mean().item()}
+
+        return Kept(score)
+
+    def least(self, width):
+        return self.neighbours + 1
+
+
+@METRICS.register("density")
+@dataclass(frozen=True)
+class Density(Metric):
+    """In how many real neighbourhoods a sample lies, 1 for real images (arXiv 2002.09797)."""
+
+    neighbours: Annotated[int, Between(1, 100)] = 5
+
+    columns: ClassVar = {"density": FALL_IS_WORSE}
+
+    def start(self, real):
+        reach = real.radii(self.neighbours)
+        return Kept(
+            lambda around: {"density": around.mean().item() / self.neighbours},
+            lambda features: balls_around(features, real.reference, reach, torch.lt),
+        )
+
+
+@METRICS.register("coverage")
+@dataclass(frozen=True)
+class Coverage(Metric):
+    """Share of real images whose neighbourhood holds a sample (arXiv 2002.09797)."""
+
+    neighbours: Annotated[int, Between(1, 100)] = 5
+
+    columns: ClassVar = {"coverage": FALL_IS_WORSE}
+
+    def start(self, real):
+        return Hit(real.reference, real.radii(self.neighbours))
+
+
+@METRICS.register("inception_score")
+@dataclass(frozen=True)
+class InceptionScore(Metric):
+    """exp(mean KL(p(y|x) || p(y))) of the data set's classifier: Inception's only where FID is (arXiv 1606.03498).
+
+    splits: the mean over this many parts of the images, as they come in turn.
+    """
+
+    splits: Annotated[int, Between(1, 100)] = 1
+
+    columns: ClassVar = {"inception_score": FALL_IS_WORSE}
+    logits = True
+
+    def start(self, real):
+        return Classes(self.splits)
+
+    def least(self, width):
+        return 2 * self.splits
+
+
+@METRICS.register("novelty")
+@dataclass(frozen=True)
+class Novelty(Metric):
+    """Median feature distance to the nearest training image, over that of held-out images: 1 unseen, 0 memorised."""
+
+    columns: ClassVar = {"novelty": FALL_IS_WORSE}
+
+    def start(self, real):
+        return Kept(
+            lambda distances: {"novelty": distances.median().item() / real.unseen_distance},
+            lambda features: nearest_distances(features, real.train),
+        )
+
+
+@METRICS.register("trajectory_rmse")
+@dataclass(frozen=True)
+class TrajectoryRMSE(Metric):
+    """RMSE of the pixels to a fine solution of the ODE from the same noise: a deterministic solver's error alone."""
+
+    columns: ClassVar = {"trajectory_rmse": RISE_IS_WORSE}
+
+    def start(self, real):
+        return Blind()
+
+    def replay(self, job, backbone, block):
+        from bench.trajectory import trajectory_rmse
+
+        return {"trajectory_rmse": trajectory_rmse(job, backbone, block)}

@@ -1,0 +1,47 @@
+"""What methods and figures are called in reports."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+# What tells rows of one method apart, in the order in which it is tried.
+TELLING = "recipe grid guidance dtype compiled".split()
+
+
+def fid_name(quality: Mapping | None) -> str:
+    """FID with its extractor: never plain "FID" unless it is Inception's. `quality`: that of run.json."""
+    return in_features("FID", quality)
+
+
+def in_features(figure: str, quality: Mapping | None) -> str:
+    """The name of a figure that depends on the extractor: by itself if that is Inception, as the field has it."""
+    extractor = (quality or {}).get("extractor", "")
+    return figure if extractor.startswith("inception") else f"{figure} ({extractor})"
+
+
+def label(row: Mapping) -> str:
+    """The spec of the row's method: `method[options]`."""
+    return f"{row['method']}[{row['options']}]" if row["options"] else row["method"]
+
+
+def names(rows: pd.DataFrame) -> pd.Series:
+    """The method of every row, with what it takes to tell it from other rows of the method, the run at last."""
+    found = pd.Series([label(row) for row in rows.to_dict("records")], index=rows.index, dtype=object)
+    for column in TELLING:
+        several = rows[column].groupby(found).transform("nunique") > 1
+        found = found.where(~several, found + _suffixes(rows[column].map(lambda value, c=column: _told(c, value))))
+    again = rows.assign(name=found).duplicated(["name", "steps", "protocol"], keep=False)
+    several = found.isin(found[again]) & (rows["run"] != "")
+    return found.where(~several, found + _suffixes(rows["run"]))
+
+
+def _suffixes(texts: pd.Series) -> pd.Series:
+    return texts.map(lambda text: f", {text}").astype(object)
+
+
+def _told(column: str, value: object) -> str:
+    if column == "guidance":
+        return f"guidance {value:g}"
+    if column == "compiled":
+        return "compiled" if value == "true" else "not compiled"
+    return str(value)
