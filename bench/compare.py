@@ -12,9 +12,9 @@ from scipy.stats import t as student
 
 from bench.directions import DIRECTIONS
 from bench.errors import InputError
-from bench.protocol import differences
-from bench.store import identity, per_sample, read_results
 from bench.naming import label
+from bench.protocol import differences
+from bench.store import blocks, identity, per_sample, read_results
 from bench.timing import trimmed
 from methods import nearest
 
@@ -199,7 +199,7 @@ def _judge_exactly(rule: Rule, before: pd.Series, after: pd.Series) -> tuple[str
 
 def _judge_quality(rule: Rule, before: pd.Series, after: pd.Series) -> tuple[str, str]:
     """The differences on the same noise, block by block; one block borrows the spread of its floor."""
-    old, new = (scores(row).get(rule.field, np.array([row[rule.field]])) for row in (before, after))
+    old, new = (blocks(row, rule.field) for row in (before, after))
     floor = before["fid_floor_sd"] if rule.field == "fid" else np.nan
     if rule.floor and not pd.isna(floor):
         rule = replace(rule, absolute=max(rule.absolute, floor / len(old) ** 0.5))
@@ -246,8 +246,3 @@ def _seconds(before: pd.Series, after: pd.Series, judged: Sequence[str]) -> list
 
 def _same_machine(before: pd.Series, after: pd.Series) -> bool:
     return before["environment"] == after["environment"] != ""
-
-
-def scores(row: pd.Series) -> dict[str, np.ndarray]:
-    """A row's metrics, one value a seed block."""
-    return {metric: np.array(values) for metric, values in json.loads(row["scores_per_seed"] or "{}").items()}

@@ -14,8 +14,8 @@ from rich.progress import (
 )
 
 from bench.measure import Gauge
-from bench.runner import Finished, Session, Started
 from bench.naming import label
+from bench.runner import Finished, Session, Started
 from bench.train import Training
 
 

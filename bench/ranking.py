@@ -1,12 +1,13 @@
 """Who is best at which budget, and how sure that is: paired differences over seed blocks, ranks, Pareto fronts."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
+
+from bench.store import blocks
 
 CONFIDENCE = 0.95  # of the two-sided intervals
 NEARLY = 0.9  # numbers of evaluations within 10 % are one budget: Heun spends 2N - 1 where others spend 2N
@@ -33,15 +34,6 @@ class Budget:
 
     nfe: float
     standings: list[Standing]
-
-
-def blocks(row: pd.Series, metric: str = "fid") -> np.ndarray:
-    """The values of a metric, one for each seed block; its mean alone if they were not kept."""
-    try:
-        values = json.loads(row["scores_per_seed"] or "{}").get(metric)
-    except (ValueError, AttributeError):  # not JSON, or not an object
-        values = None
-    return np.array(values or [row[metric]], dtype=np.float64)
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:

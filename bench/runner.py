@@ -113,7 +113,7 @@ class Session:
                 sweep.timing,
                 sweep.batch_size,
                 sweep.save_images,
-            ],  # fmt: skip
+            ],
             "machine": [str(self.device), device_name(self.device)],
             "code": code_digest(type(job.method)),
             "protocol": self.protocol,

@@ -4,8 +4,9 @@ from collections.abc import Container
 
 from bench.naming import in_features
 from bench.protocol import ranges
-from bench.ranking import Budget, blocks, budgets, decidable, difference
+from bench.ranking import Budget, budgets, decidable, difference
 from bench.results import Results
+from bench.store import blocks
 from bench.table import number, spread, with_interval
 
 NAMED = 4  # rivals that a sentence names before it counts the rest

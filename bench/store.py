@@ -190,6 +190,15 @@ def per_sample(text: str) -> np.ndarray:
     return np.array(text.split(), dtype=np.float64)
 
 
+def blocks(row: Mapping[str, object], metric: str = "fid") -> np.ndarray:
+    """The values of a metric, one for each seed block; its mean alone if they were not kept."""
+    try:
+        values = json.loads(row["scores_per_seed"] or "{}").get(metric)
+    except (ValueError, AttributeError):  # not JSON, or not an object
+        values = None
+    return np.array(values or [row[metric]], dtype=np.float64)
+
+
 def identity(row: Mapping[str, object], columns: Iterable[str] = CELL) -> tuple:
     """What a reader takes for the same cell: all that a row says of how it was made."""
     values = (row.get(column) for column in columns)
