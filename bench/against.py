@@ -18,7 +18,7 @@ from bench.errors import InputError
 from bench.network import FOLDER
 from bench.store import identity, read_results
 
-PROFILE = "--steps 5 --samples 500 --seeds 0-3"  # what is run unless told otherwise
+PROFILE = "--steps 5 --samples 250 --seeds 0-15 --batch-size 250"  # what is run unless told otherwise
 ORDER = "ABBA"
 SECONDS = Rule("latency_s", relative=0.15)  # both commits run on this machine, within minutes: here seconds compare
 # Where git looks before it looks at the folder it runs in, as inside a hook.

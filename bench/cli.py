@@ -111,7 +111,7 @@ def compare(
 
     \b
     bench compare results/baseline results/runs/digits-1a2b3c4d --fail-on fid:5% --format markdown
-    bench compare --against main --run '--methods ddim,flow --steps 5 --samples 500 --seeds 0-3'
+    bench compare --against main --run '--methods ddim,flow --steps 5 --samples 250 --seeds 0-15'
     """
     if against is None and len(runs) != 2:
         raise click.UsageError("Give two runs, BASELINE and CURRENT, or --against GIT_REF.")
