@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice, pairwise, zip_longest
 from math import sqrt
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -34,7 +35,16 @@ class X0Multistep(Method, ABC):
 
     recipe = "ddpm"
     grid = "logsnr"
-    noise_level: float = 0.0  # eta above; 0 is the ODE
+    eta: ClassVar[float] = 0.0
+
+    @property
+    def noise_level(self) -> float:
+        """The eta above."""
+        return self.eta
+
+    @property
+    def convergence(self) -> int | None:
+        return None if self.noise_level else self.order
 
     @abstractmethod
     def predictor_weights(self, grid: Sequence[Moment]) -> Weights:
@@ -55,7 +65,7 @@ class X0Multistep(Method, ABC):
                 x = _advance(coefficients, start, x0s, correction, z)  # noqa: F821, they are those of the last step
 
             coefficients, start, correction = x0_step(now, then, self.noise_level), x, next_correction
-            z = noise(x) if coefficients[2] else None
+            z = noise(x) if coefficients[2] and then.t > 0 else None
             x = _advance(coefficients, start, x0s, weights, z)
             yield x
 

@@ -44,11 +44,4 @@ class DPMpp2MSDE(Multistep2):
     """
 
     eta: Annotated[float, Between(0, 2)] = 1.0
-
-    @property
-    def noise_level(self) -> float:
-        return self.eta
-
-    @property
-    def order(self) -> int | None:
-        return None if self.eta else 2
+    order = 2

@@ -37,13 +37,6 @@ class DPMpp3MSDE(X0Multistep):
 
     eta: Annotated[float, Between(0, 2)] = 1.0
 
+    order = 3
     reference = "arXiv 2211.01095"
     predictor_weights = DPMpp3M.predictor_weights
-
-    @property
-    def noise_level(self) -> float:
-        return self.eta
-
-    @property
-    def order(self) -> int | None:
-        return None if self.eta else 3

@@ -32,7 +32,8 @@ class SASolver(X0Multistep):
 
     @property
     def convergence(self) -> int | None:
-        return None if self.tau else max(self.corrector, self.order)
+        order = min(self.corrector, self.order + 1) if self.corrector else self.order
+        return None if self.tau else order
 
     def predictor_weights(self, grid):
         n = len(grid) - 1
