@@ -38,8 +38,9 @@ def mean_weights(known: np.ndarray, points: np.ndarray, masses: np.ndarray) -> W
     for j in range(known.shape[1]):
         basis = np.where(present[:, j, None], masses, 0.0)
         for other in set(range(known.shape[1])) - {j}:
-            factor = (points - known[:, other, None]) / (known[:, j] - known[:, other])[:, None]
-            basis = np.where(present[:, other, None] & present[:, j, None], basis * factor, basis)
+            both = (present[:, j] & present[:, other])[:, None]
+            distance = np.where(both, known[:, j, None] - known[:, other, None], 1.0)
+            basis = basis * np.where(both, (points - known[:, other, None]) / distance, 1.0)
         weights[:, j] = basis.sum(1)
     return [row[: (~np.isnan(slopes)).sum()].tolist() for row, slopes in zip(weights, known, strict=True)]
 

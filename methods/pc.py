@@ -57,17 +57,19 @@ class Ancestral(VarianceExploding):
 class PC(VarianceExploding):
     r"""A step of `ancestral`, then x + e score + sqrt(2 e) z,  e = 2 (snr |z| / |score|)^2, `corrections` times (alg. 4).
 
-    In the frame x / alpha of the VE SDE. The norms are each image's own, where the paper has the batch's mean, so that an
-    image does not depend on its batch. The last step is not corrected. 1 + `corrections` evaluations a step.
+    In the frame x / alpha of the VE SDE. The paper takes the norms' means over the batch, which would make an image
+    depend on its batch. `norms`: what they are on noise, e = 2 (snr sigma)^2 (expected), or each image's own (image),
+    which biases small images. The last step is not corrected. 1 + `corrections` evaluations a step.
     """
 
     snr: Annotated[float, Between(0, 1)] = 0.16
     corrections: Annotated[int, Between(0, 100)] = 1
+    norms: Literal["expected", "image"] = "expected"
 
     def correct(self, field, x, now, noise):
         for _ in range(self.corrections):
-            eps, z = field(x, now).eps, noise(x)
-            r = self.snr * z.flatten(1).norm(dim=1) / eps.flatten(1).norm(dim=1)
-            r = r.view(-1, 1, 1, 1)
+            eps, z, r = field(x, now).eps, noise(x), self.snr
+            if self.norms == "image":
+                r = r * (z.flatten(1).norm(dim=1) / eps.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
             x = x + (2 * now.sigma) * (r * z - r**2 * eps)
         return x
