@@ -19,8 +19,9 @@ class Multistep2(X0Multistep, ABC):
     reference = "arXiv 2211.01095"
 
     def predictor_weights(self, grid):
-        counts = [min(i + 1, 2) for i in range(len(grid) - 1)]
-        return lambda_weights(grid, counts, 1 + self.noise_level, two_point="bh2" if self.kind == "midpoint" else "exact")
+        n = len(grid) - 1
+        counts = [min(i + 1, n - i if n < 15 else 2, 2) for i in range(n)]
+        return lambda_weights(grid, counts, 1 + self.eta, two_point="bh2" if self.kind == "midpoint" else "exact")
 
 
 @register("dpmpp_2m")
@@ -28,8 +29,8 @@ class Multistep2(X0Multistep, ABC):
 class DPMpp2M(Multistep2):
     r"""x' = sigma'/sigma x - alpha' (e^-h - 1) D,  D = (1 + 1/(2r)) x0_i - 1/(2r) x0_{i-1},  r = h_{i-1}/h_i (alg. 2).
 
-    `kind`: D as above (midpoint), or the exact mean of the line through both (heun). The first step, and a last one
-    that ends without noise, are DDIM's. One evaluation a step.
+    `kind`: D as above (midpoint), or the exact mean of the line through both (heun). The first step is DDIM's, and
+    so is a last one that ends without noise or is one of fewer than 15. One evaluation a step.
     """
 
     order = 2
