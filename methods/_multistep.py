@@ -62,17 +62,17 @@ def sigma_weights(grid: Sequence[Moment], counts: Sequence[int]) -> Weights:
     """Polynomials in sigma / alpha under their own measure: exact for the step, if eps is such a polynomial."""
     ratios = np.array([noise_ratio(m) for m in grid])
     now, then = np.where(np.isfinite(ratios), ratios, 1.0)[:-1, None], ratios[1:, None]
-    return mean_weights(history(ratios, counts), then + (now - then) * NODES, np.broadcast_to(MASSES, (len(now), 32)))
+    return mean_weights(history(ratios, counts), then + (now - then) * NODES, np.broadcast_to(MASSES, (len(now), len(NODES))))
 
 
 def time_weights(path: Path, grid: Sequence[Moment], counts: Sequence[int], measure: str) -> Weights:
     """Polynomials in t under the measure dt or d(sigma / alpha), the latter by quadrature.
 
-    The quadrature's points crowd towards the interval's end as the fourth power, where sigma may grow like sqrt(t).
+    The quadrature's points crowd quadratically towards the interval's end, where sigma may grow like sqrt(t).
     """
     t = np.array([m.t for m in grid])
     now, then = t[:-1, None], t[1:, None]
-    points, masses = then + (now - then) * NODES**4, np.broadcast_to(MASSES * 4 * NODES**3, (len(now), 32))
+    points, masses = then + (now - then) * NODES**2, np.broadcast_to(2 * NODES * MASSES, (len(now), len(NODES)))
     if measure == "sigma":
         alpha, sigma, d_alpha, d_sigma = (c.numpy() for c in path.coefficients(torch.from_numpy(points)))
         masses = masses * (d_sigma * alpha - sigma * d_alpha) / alpha**2

@@ -23,6 +23,7 @@ class DDIM(Method):
     clip: bool = False
 
     recipe = "ddpm"
+    reference = "arXiv 2010.02502"
 
     @property
     def order(self) -> int | None:

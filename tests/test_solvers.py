@@ -11,7 +11,8 @@ import diffusers
 import pytest
 import torch
 
-from methods import VE, DiscreteVP, Field, Linear, Path, get
+from methods import VE, VP, DiscreteVP, Field, Linear, Path, SpecError, get, get_recipe, sample
+from methods._adams import lambda_weights
 
 close = partial(torch.testing.assert_close, rtol=2e-5, atol=5e-5)
 PATH = DiscreteVP()
@@ -301,3 +302,111 @@ def test_pc_is_diffusers_sde_ve_for_a_batch_of_one(small_net, x, steps):
     ours = list(get("pc[norms=image,variance=large]").steps(field, x, torch.cat((times, torch.zeros(1))), noise()))
     for a, b in zip(ours[:-1], expected, strict=True):
         close(a, b, atol=2e-4)
+
+
+def images(spec, net, x, grid="logsnr", recipe="ddpm", steps=10):
+    recipe = get_recipe(recipe)
+    return sample(get(spec), Field(net, recipe.path, recipe.target), x, steps, noise(), grid)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("unipc[order=1,corrector=false]", "ddim"),
+        ("sa_solver[order=1,corrector=0,tau=0]", "ddim"),
+        ("dpmpp_2m_sde[eta=0]", "dpmpp_2m"),
+        ("dpmpp_3m_sde[eta=0]", "dpmpp_3m"),
+        ("euler", "ddim"),
+        ("euler_ancestral[eta=0.5]", "ddim[eta=0.5]"),
+        ("ancestral", "ddpm[clip=false]"),
+        ("pc[corrections=0]", "ancestral"),
+        ("pc[corrections=0,variance=large]", "ancestral[variance=large]"),
+        ("deis[order=1]", "ddim"),
+        ("deis[space=rho]", "lms"),
+        ("ipndm[order=1]", "ddim"),
+        ("deis[space=log_rho,order=1]", "ddim"),
+        ("sa_solver[order=2,corrector=3,tau=0]", "unipc[order=2,variant=bh1]"),
+        ("sa_solver[order=3,corrector=4,tau=0]", "unipc[order=3,variant=bh1]"),
+        ("reverse_sde[level=0]", "pf_ode"),
+        ("flow_sde[level=0]", "pf_ode"),
+    ],
+)
+@pytest.mark.parametrize("recipe", ["ddpm", "flow"])
+def test_two_names_of_one_map(small_net, x, one, other, recipe):
+    if recipe == "flow" and "large" in one:
+        with pytest.raises(SpecError, match="infinite where there is no signal; use variance=small"):
+            images(one, small_net, x, recipe=recipe)
+    else:
+        close(images(one, small_net, x, recipe=recipe), images(other, small_net, x, recipe=recipe))
+
+
+def test_unipcs_variant_matters_only_where_one_half_stands_for_rho():
+    grid = PATH.along(torch.tensor([0.8, 0.71, 0.66, 0.5, 0.3, 0.1], dtype=torch.float64))
+    one, other = (get(f"unipc[variant={variant}]").predictor_weights(grid) for variant in ("bh1", "bh2"))
+    assert [a == b for a, b in zip(one, other, strict=True)] == [True, False, True, False, True]
+
+
+CLOCKS = {"deis": "t", "deis[space=rho]": "rho", "lms": "rho", "deis[space=log_rho]": "log_rho"}
+
+
+@pytest.mark.parametrize("spec", CLOCKS)
+def test_multistep_weights_integrate_their_polynomials_exactly_on_an_uneven_grid(spec):
+    """With eps a cubic in the method's own variable, a step of order 4 is exact: x'/alpha' - x/alpha = int eps d rho."""
+    variable = {"t": lambda m: m.t, "rho": lambda m: m.sigma / m.alpha, "log_rho": lambda m: (m.sigma / m.alpha).log()}
+    of = variable[CLOCKS[spec]]
+    cubic = lambda m: 0.3 + 0.7 * of(m) - 0.2 * of(m) ** 2 + 0.1 * of(m) ** 3  # noqa: E731
+    times = torch.tensor([0.8, 0.71, 0.66, 0.5, 0.42, 0.2], dtype=torch.float64)
+    field = Field(lambda x, t: cubic(PATH.at(t)).expand_as(x), PATH, "eps")
+    *_, before, after = get(spec).steps(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), times, None)
+
+    fine = torch.linspace(0.42, 0.2, 20001, dtype=torch.float64)
+    moments = PATH.at(fine)
+    exact = torch.trapezoid(cubic(moments).flatten(), (moments.sigma / moments.alpha).flatten())
+    start, end = PATH.along(times[-2:])
+    assert (after / end.alpha - before / start.alpha).item() == pytest.approx(exact.item(), rel=1e-7)
+
+
+@pytest.mark.parametrize("rate", [1.0, 2.0, 1.25, -1.0])
+def test_weights_in_lambda_are_the_integrals(rate):
+    times = torch.tensor([0.8, 0.71, 0.66, 0.5], dtype=torch.float64)
+    lambdas = PATH.log_snr(times) / 2
+    f = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    *_, weights = lambda_weights(PATH.along(times), [1, 2, 3], rate)
+    powers = torch.arange(3)
+    coefficients = torch.linalg.solve(lambdas[:3, None] ** powers, f)
+    u = torch.linspace(lambdas[2], lambdas[3], 100001, dtype=torch.float64)
+    measure = (rate * u).exp()
+    mean = torch.trapezoid(measure * (u[:, None] ** powers @ coefficients), u) / torch.trapezoid(measure, u)
+    assert sum(w * v for w, v in zip(weights, f.tolist()[::-1], strict=True)) == pytest.approx(mean.item(), rel=1e-8)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_euler_maruyama_on_vp_is_the_papers(small_net, x, level):
+    path, z = VP(), noise()
+    ours = list(get(f"reverse_sde[level={level}]").steps(
+        Field(small_net, path, "score"), x, torch.linspace(1, 0, 11, dtype=torch.float64), noise()
+    ))  # fmt: skip
+    for i, state in enumerate(ours[:-1]):
+        t = 1 - i / 10
+        beta = 0.1 + 19.9 * t
+        drift = -beta / 2 * x - (1 + level**2) / 2 * beta * small_net(x, torch.full((4,), t))
+        x = x - drift / 10 + (level * (beta / 10) ** 0.5 * z(x) if level else 0)
+        close(state, x)
+        x = state
+
+
+def test_langevin_is_ncsns(small_net, x):
+    path, levels, z = VE(0.01, 10.0), torch.tensor([10.0, 3.0, 0.9], dtype=torch.float64), noise()
+    field = Field(lambda x, t: small_net(x / 10, t), path, "score")
+    times = torch.cat((path.time_at(-2 * levels.log()), torch.zeros(1)))
+    ours = list(get("langevin[inner=3,step=0.1]").steps(field, x, times, noise()))
+    for i, level in enumerate(levels[:-1].tolist()):
+        for _ in range(3):
+            step = 0.1 * level**2
+            x = x + step / 2 * field.net(x, times[i].float().expand(4)) + step**0.5 * z(x)
+        close(ours[i], x)
+
+
+def test_options_without_effect_are_an_error():
+    with pytest.raises(SpecError, match="no effect without churn"):
+        get("heun[s_noise=1.01]")
