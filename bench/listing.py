@@ -27,7 +27,8 @@ def listing(kind: str | None) -> str:
 
 def _lines(registry: Registry) -> list[str]:
     plugins = [registry.get(name) for name in registry.names()]
-    rows = [(signature(plugin), *(_facts(plugin) if registry is METHODS else ()), summary(plugin)) for plugin in plugins]
+    facts = _facts if registry is METHODS else lambda plugin: ()
+    rows = [(signature(plugin), *facts(plugin), summary(plugin)) for plugin in plugins]
     if registry is METHODS:
         rows.insert(0, ("", "order", "NFE/step", "noise", "recipe", "grid", "reference", ""))
     widths = [min(52, max(map(len, column))) for column in zip(*rows, strict=True)][:-1]

@@ -14,7 +14,7 @@ import torch
 
 from methods._base import Method
 from methods._frame import at_ratios, inner_points, interior, noise_ratio
-from methods._runge_kutta import NOISE_RATIO, TABLEAUS, Tableau, runge_kutta
+from methods._runge_kutta import NOISE_RATIO, Tableau, runge_kutta
 from methods._spec import Between, SpecError
 
 
@@ -23,8 +23,8 @@ class EDM(Method, ABC):
     """A solver in EDM's frame; a subclass chooses the tableau.
 
     Where s_min <= sigma <= s_max, noise first raises the level to sigma (1 + min(churn / n, sqrt(2) - 1)), but not
-    beyond the noisiest level of the path. Intervals that begin without signal or end without noise are one step of Euler,
-    since the level or the slope there is infinite; one that ends without noise is not churned.
+    beyond the noisiest level of the path. Intervals that begin without signal or end without noise are one step of
+    Euler, since the level or the slope there is infinite; they are not churned.
     """
 
     churn: Annotated[float, Between(0, 1000)] = 0.0

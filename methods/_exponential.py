@@ -2,7 +2,7 @@
 
 x_t = (sigma_t / sigma_s) e^(-eta h) x_s + alpha_t (1 - e^(-(1 + eta) h)) mean(x0) + sigma_t sqrt(1 - e^(-2 eta h)) z,
 h = lambda_t - lambda_s, is exact if mean(x0) is that over the interval under the measure e^((1 + eta) lambda) d lambda.
-A method chooses the polynomial whose mean it takes (arXiv 2211.01095, eq. 10 and 18; 2309.05019, eq. 11).
+A method chooses the polynomial whose mean it takes (arXiv 2211.01095, 2309.05019).
 """
 
 from abc import ABC, abstractmethod

@@ -30,7 +30,7 @@ def eps_step(now: Moment, then: Moment) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class EpsMultistep(Method, ABC):
-    """An Adams-Bashforth method on eps. The first steps are of lower order; one from where there is no signal is DDIM's."""
+    """Adams-Bashforth on eps. The first steps are of lower order; one that begins without signal is DDIM's."""
 
     order: Annotated[int, Between(1, 4)] = 4
 
@@ -62,7 +62,9 @@ def sigma_weights(grid: Sequence[Moment], counts: Sequence[int]) -> Weights:
     """Polynomials in sigma / alpha under their own measure: exact for the step, if eps is such a polynomial."""
     ratios = np.array([noise_ratio(m) for m in grid])
     now, then = np.where(np.isfinite(ratios), ratios, 1.0)[:-1, None], ratios[1:, None]
-    return mean_weights(history(ratios, counts), then + (now - then) * NODES, np.broadcast_to(MASSES, (len(now), len(NODES))))
+    return mean_weights(
+        history(ratios, counts), then + (now - then) * NODES, np.broadcast_to(MASSES, (len(now), len(NODES)))
+    )
 
 
 def time_weights(path: Path, grid: Sequence[Moment], counts: Sequence[int], measure: str) -> Weights:
@@ -72,7 +74,7 @@ def time_weights(path: Path, grid: Sequence[Moment], counts: Sequence[int], meas
     """
     t = np.array([m.t for m in grid])
     now, then = t[:-1, None], t[1:, None]
-    points, masses = then + (now - then) * NODES**2, np.broadcast_to(2 * NODES * MASSES, (len(now), len(NODES)))
+    points, masses = then + (now - then) * NODES**2, np.tile(2 * NODES * MASSES, (len(now), 1))
     if measure == "sigma":
         alpha, sigma, d_alpha, d_sigma = (c.numpy() for c in path.coefficients(torch.from_numpy(points)))
         masses = masses * (d_sigma * alpha - sigma * d_alpha) / alpha**2

@@ -15,9 +15,9 @@ from methods._registry import register
 class DPM3(Method):
     r"""x' = alpha'/alpha x - sigma' (e^h - 1) eps - sigma'/r2 ((e^h - 1)/h - 1) (eps(u2, s2) - eps)  (algorithm 2).
 
-    u1 is a step of DDIM to s1, and u2 = alpha_2/alpha x - sigma_2 (e^(r2 h) - 1) eps - sigma_2 r2/r1 ((e^(r2 h) - 1)/(r2 h)
-    - 1) (eps(u1, s1) - eps); s1 and s2 lie at r1 = 1/3 and r2 = 2/3 of the interval in lambda. An interval that begins
-    without signal or ends without noise is one step of DDIM. Three evaluations a step, but one on such intervals.
+    u1 is DDIM's at s1, u2 = alpha_2/alpha x - sigma_2 (e^(r2 h) - 1) eps - sigma_2 r2/r1 ((e^(r2 h) - 1)/(r2 h) - 1)
+    (eps(u1, s1) - eps); s1, s2 lie at r1 = 1/3, r2 = 2/3 of the interval in lambda. An interval that begins without
+    signal or ends without noise is DDIM's. Three evaluations a step, but one on such intervals.
     """
 
     recipe = "ddpm"
@@ -30,18 +30,17 @@ class DPM3(Method):
         inner = inner_points(field.path, grid[:-1], grid[1:], [1 / 3, 2 / 3], "lambda")
         for (now, then), points in zip(pairwise(grid), inner, strict=True):
             p = field(x, now)
-            if points:
-                s1, s2 = points
-                e1 = field(p.mix(s1.alpha, s1.sigma), s1).eps
-                e2 = field(_step(now, s2, x, p.eps, e1, ratio=2), s2).eps  # r2 / r1
-                x = _step(now, then, x, p.eps, e2, ratio=3 / 2)  # 1 / r2
-            else:
-                x = p.mix(then.alpha, then.sigma)
+            x = _third_order(field, p, *points, then) if points else p.mix(then.alpha, then.sigma)
             yield x
 
 
-def _step(now, then, x, eps, later, ratio):
-    """The step with eps + (later - eps) ratio (lambda - lambda_now) / h in the place of eps."""
-    h = half_log_snr(then) - half_log_snr(now)
+def _third_order(field, p, s1, s2, then):
+    e1 = field(p.mix(s1.alpha, s1.sigma), s1).eps
+    e2 = field(_step(p, e1, s2, ratio=2), s2).eps  # r2 / r1
+    return _step(p, e2, then, ratio=3 / 2)  # 1 / r2
+
+
+def _step(p, later, then, ratio):
+    h = half_log_snr(then) - half_log_snr(p.now)
     first, second = -then.sigma * expm1(h), -then.sigma * ratio * (expm1(h) / h - 1)
-    return combination((then.alpha / now.alpha, first - second, second), (x, eps, later))
+    return combination((then.alpha / p.now.alpha, first - second, second), (p.x, p.eps, later))

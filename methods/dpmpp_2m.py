@@ -12,7 +12,7 @@ from methods._spec import Between
 
 @dataclass(frozen=True)
 class Multistep2(X0Multistep, ABC):
-    """mean(x0) = x0_i + (x0_i - x0_{i-1}) / (2 r), r = h_{i-1} / h_i (midpoint), or the exact mean of the line (heun)."""
+    """What the two have in common: the weights of x0_i and x0_{i-1}."""
 
     kind: Literal["midpoint", "heun"] = "midpoint"
 
@@ -39,7 +39,7 @@ class DPMpp2M(Multistep2):
 @register("dpmpp_2m_sde")
 @dataclass(frozen=True)
 class DPMpp2MSDE(Multistep2):
-    r"""x' = sigma'/sigma e^(-eta h) x + alpha' (1 - e^(-(1+eta) h)) D + sigma' sqrt(1 - e^(-2 eta h)) z (eq. 18).
+    r"""x' = sigma'/sigma e^(-eta h) x + alpha' (1 - e^(-(1+eta) h)) D + sigma' sqrt(1 - e^(-2 eta h)) z.
 
     D is that of `dpmpp_2m`, which is eta = 0. One evaluation a step.
     """

@@ -12,7 +12,7 @@ from methods._spec import Between
 @register("dpmpp_3m")
 @dataclass(frozen=True)
 class DPMpp3M(X0Multistep):
-    r"""x' = sigma'/sigma x + alpha' int_0^h e^(u-h) P(u) du,  P the parabola through the last three x0 (eq. 10).
+    r"""x' = sigma'/sigma x + alpha' int_0^h e^(u-h) P(u) du,  P the parabola through the last three x0.
 
     The common code takes half of what the parabola's curvature contributes, and so is of order 2; this is the integral.
     Orders 1 and 2 on the first steps and, in fewer than 15 steps, on the last. One evaluation a step.
@@ -30,9 +30,9 @@ class DPMpp3M(X0Multistep):
 @register("dpmpp_3m_sde")
 @dataclass(frozen=True)
 class DPMpp3MSDE(X0Multistep):
-    r"""x' = sigma'/sigma e^(-eta h) x + alpha' (1+eta) int_0^h e^((1+eta)(u-h)) P(u) du + sigma' sqrt(1-e^(-2 eta h)) z.
+    r"""x' = sigma'/sigma e^(-eta h) x + alpha' (1+eta) int_0^h e^((1+eta)(u-h)) P du + sigma' sqrt(1 - e^(-2 eta h)) z.
 
-    P is that of `dpmpp_3m`, which is eta = 0 (eq. 18). One evaluation a step.
+    P is that of `dpmpp_3m`, which is eta = 0. One evaluation a step.
     """
 
     eta: Annotated[float, Between(0, 2)] = 1.0

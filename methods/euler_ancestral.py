@@ -1,8 +1,8 @@
 """Euler steps with ancestral noise (arXiv 2206.00364, 2010.02502)."""
 
 from dataclasses import dataclass
-from math import sqrt
 from itertools import pairwise
+from math import sqrt
 from typing import Annotated
 
 from methods._base import Method
@@ -16,8 +16,8 @@ from methods._spec import Between
 class EulerAncestral(Method):
     r"""x' = x + (sigma_down - sigma) d + sigma_up z,  sigma_down^2 = sigma'^2 - sigma_up^2, in EDM's frame x / alpha.
 
-    sigma_up = min(sigma', eta sqrt(sigma'^2 (sigma^2 - sigma'^2) / sigma^2)), which is eta times the posterior's standard
-    deviation: DDIM (2010.02502, eq. 16), on any path, and with eta beyond 1. One evaluation a step.
+    sigma_up = min(sigma', eta sqrt(sigma'^2 (sigma^2 - sigma'^2) / sigma^2)), which is eta times the posterior's
+    standard deviation: DDIM (2010.02502, eq. 16), on any path, and with eta beyond 1. One evaluation a step.
     """
 
     eta: Annotated[float, Between(0, 2)] = 1.0

@@ -9,11 +9,11 @@ from methods._registry import register
 @register("ipndm")
 @dataclass(frozen=True)
 class IPNDM(EpsMultistep):
-    r"""A DDIM step with (55 eps_i - 59 eps_{i-1} + 37 eps_{i-2} - 9 eps_{i-3}) / 24 for eps (section 3.3).
+    r"""A DDIM step with (55 eps_i - 59 eps_{i-1} + 37 eps_{i-2} - 9 eps_{i-3}) / 24 for eps (appendix).
 
     Those are the weights on even times; on others they are computed: the mean over t of the polynomial through the last
-    `order` eps. The first steps are of lower order, where PNDM has Runge-Kutta's. The step is exact in sigma / alpha, not
-    in t, so that the method is of order 2 whatever `order` is beyond it (arXiv 2202.09778). One evaluation a step.
+    `order` eps. The first steps are of lower order, where PNDM has Runge-Kutta's. The step is exact in sigma / alpha,
+    not in t, so that the method converges with order 2 even if `order` is 4 (arXiv 2202.09778). One evaluation a step.
     """
 
     reference = "arXiv 2204.13902"

@@ -17,9 +17,9 @@ from methods._spec import Between
 class Langevin(Method):
     r"""x + a/2 score + sqrt(a) z,  a = step sigma^2, `inner` times at each noise level sigma (algorithm 1).
 
-    In NCSN's frame x / alpha, sigma / alpha: any Gaussian checkpoint serves. `step` is its epsilon / sigma_L^2, 2e-5 / 0.01^2,
-    and `inner` its T (NCSN: 100 on 10 levels; NCSNv2, arXiv 2006.09011: 5 on 232). The last interval is one evaluation of
-    x0, without noise, and so is a first one without signal. `inner` evaluations a step.
+    In NCSN's frame x / alpha, sigma / alpha: any Gaussian checkpoint serves. `step` is its epsilon / sigma_L^2, 2e-5 /
+    0.01^2, and `inner` its T (NCSN: 100 on 10 levels; NCSNv2, arXiv 2006.09011: 5 on 232). The last interval is one
+    step of DDIM, without noise, and so is a first one without signal. `inner` evaluations a step.
     """
 
     inner: Annotated[int, Between(1, 1000)] = 5

@@ -9,10 +9,10 @@ from methods._registry import register
 @register("lms")
 @dataclass(frozen=True)
 class LMS(EpsMultistep):
-    r"""x' = x + sum_j d_j int_sigma^sigma' l_j(s) ds, in EDM's frame x / alpha, sigma / alpha, where the slope d is eps.
+    r"""x' = x + sum_j d_j int_sigma^sigma' l_j(s) ds, in EDM's frame x / alpha, sigma / alpha, with d = eps.
 
-    Adams-Bashforth for dx/dsigma = d (eq. 3), l_j the Lagrange basis through the levels of the last `order`
-    evaluations of the grid at hand. It is DEIS's rhoAB (arXiv 2204.13902). One evaluation a step.
+    Adams-Bashforth for dx/dsigma = d (eq. 3), l_j the Lagrange basis through the levels of the last `order` evaluations
+    of the grid at hand. It is DEIS's rhoAB (arXiv 2204.13902). One evaluation a step.
     """
 
     grid = "karras"

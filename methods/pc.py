@@ -35,7 +35,7 @@ class VarianceExploding(Method, ABC):
         if self.variance == "small":
             return posterior_std(now, then)
         if not has_signal(now):
-            raise SpecError(f"{self.name}: the large variance is infinite where there is no signal; use variance=small.")
+            raise SpecError(f"{self.name}: this variance is infinite where there is no signal; use variance=small.")
         return then.alpha * sqrt(noise_ratio(now) ** 2 - noise_ratio(then) ** 2)
 
     def correct(self, field, x, now, noise):
@@ -55,7 +55,7 @@ class Ancestral(VarianceExploding):
 @register("pc")
 @dataclass(frozen=True)
 class PC(VarianceExploding):
-    r"""A step of `ancestral`, then x + e score + sqrt(2 e) z,  e = 2 (snr |z| / |score|)^2, `corrections` times (alg. 4).
+    r"""A step of `ancestral`, then `corrections` times x + e score + sqrt(2 e) z,  e = 2 (snr |z|/|score|)^2 (alg. 4).
 
     In the frame x / alpha of the VE SDE. The paper takes the norms' means over the batch, which would make an image
     depend on its batch. `norms`: what they are on noise, e = 2 (snr sigma)^2 (expected), or each image's own (image),

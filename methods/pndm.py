@@ -16,9 +16,9 @@ from methods._registry import register
 class PNDM(Method):
     r"""F-PNDM: three pseudo Runge-Kutta steps, then pseudo linear multistep ones (eq. 11 to 13, algorithm 2).
 
-    phi(x, eps) is the DDIM step. Runge-Kutta: the eps of four such steps, to the middle, the middle and the end, as
-    (e_1 + 2 e_2 + 2 e_3 + e_4) / 6; multistep: the mean over t of the cubic through the last four eps, which on even times
-    is (55, -59, 37, -9) / 24. Four evaluations on each of the first three steps, one on the others and on the last.
+    Both are DDIM steps with another eps. Runge-Kutta: (e_1 + 2 e_2 + 2 e_3 + e_4) / 6, two of them in the middle of the
+    interval; multistep: the mean over t of the cubic through the last four, (55, -59, 37, -9) / 24 on even times. Four
+    evaluations on each of the first three steps, one on the others and on the last. The order is 2.
     """
 
     recipe = "ddpm"

@@ -14,7 +14,7 @@ from methods._spec import Between
 
 @dataclass(frozen=True)
 class EulerMaruyama(Method, ABC):
-    """x' = x + (t' - t) (velocity - w/2 score) + sqrt(w (t - t')) z; the marginals are those of the path for every w >= 0.
+    """x' = x + (t' - t) (velocity - w/2 score) + sqrt(w (t - t')) z, whose marginals are the path's for every w >= 0.
 
     The last interval is one step of DDIM, without noise, and so is a first one without signal.
     """
@@ -44,9 +44,9 @@ class EulerMaruyama(Method, ABC):
 @register("reverse_sde")
 @dataclass(frozen=True)
 class ReverseSDE(EulerMaruyama):
-    r"""dx = [f x - (1 + level^2)/2 g^2 score] dt + level g dw,  g^2 = 2 sigma sigma_t' - 2 sigma^2 alpha_t' / alpha (eq. 6).
+    r"""dx = [f x - (1 + level^2)/2 g^2 score] dt + level g dw,  g^2 = 2 sigma (dsigma - sigma dalpha / alpha) (eq. 6).
 
-    By Euler-Maruyama; level 0 is the probability-flow ODE, level 1 the reverse of the forward SDE. One evaluation a step.
+    By Euler-Maruyama; level 0 is the probability-flow ODE, level 1 the forward SDE's reverse. One evaluation a step.
     """
 
     recipe = "ddpm"
@@ -59,7 +59,7 @@ class ReverseSDE(EulerMaruyama):
 @register("flow_sde")
 @dataclass(frozen=True)
 class FlowSDE(EulerMaruyama):
-    r"""dx = [v - w/2 score] dt + sqrt(w) dw,  w = level^2 sigma: stochastic sampling of a flow (2401.08740, section 2.3).
+    r"""dx = [v - w/2 score] dt + sqrt(w) dw,  w = level^2 sigma: stochastic sampling of a flow (arXiv 2401.08740).
 
     By Euler-Maruyama; w stays finite at t = 1, where the g^2 of `reverse_sde` does not. One evaluation a step.
     """

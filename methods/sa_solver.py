@@ -12,7 +12,7 @@ from methods._spec import Between
 @register("sa_solver")
 @dataclass(frozen=True)
 class SASolver(X0Multistep):
-    r"""x' = sigma'/sigma e^(-tau^2 h) x + sum_k b_k x0_k + sigma' sqrt(1 - e^(-2 tau^2 h)) z (eq. 14, 17).
+    r"""x' = sigma'/sigma e^(-tau^2 h) x + sum_k b_k x0_k + sigma' sqrt(1 - e^(-2 tau^2 h)) z.
 
     b_k = alpha' (1 + tau^2) int_0^h e^((1 + tau^2)(u - h)) l_k(u) du, l_k the Lagrange basis through the last `order`
     evaluations; the corrector, with the same z, adds the one at x', which the next step makes anyway. With two
@@ -32,15 +32,15 @@ class SASolver(X0Multistep):
 
     @property
     def convergence(self) -> int | None:
-        order = min(self.corrector, self.order + 1) if self.corrector else self.order
-        return None if self.tau else order
+        return None if self.tau else min(self.corrector or self.order, self.order + 1)
 
     def predictor_weights(self, grid):
-        n = len(grid) - 1
-        counts = [min(i + 1, n - i, self.order) for i in range(n)]
-        return lambda_weights(grid, counts, 1 + self.noise_level, two_point="bh1")
+        return self._weights(grid, self.order, ahead=False)
 
     def corrector_weights(self, grid):
+        return self._weights(grid, self.corrector, ahead=True) if self.corrector else []
+
+    def _weights(self, grid, order, ahead):
         n = len(grid) - 1
-        counts = [min(i + 2, n - i + 1, self.corrector) for i in range(n)]
-        return lambda_weights(grid, counts, 1 + self.noise_level, ahead=True, two_point="bh1") if self.corrector else []
+        counts = [min(i + 1 + ahead, n - i + ahead, order) for i in range(n)]
+        return lambda_weights(grid, counts, 1 + self.tau**2, ahead, two_point="bh1")

@@ -12,12 +12,12 @@ from methods._spec import Between
 @register("unipc")
 @dataclass(frozen=True)
 class UniPC(X0Multistep):
-    r"""x' = sigma'/sigma x - alpha' (e^-h - 1) x0 - alpha' B(h) sum_k rho_k (x0_k - x0) / r_k,  R rho = b (eq. 3, 8, 9).
+    r"""x' = sigma'/sigma x - alpha' (e^-h - 1) x0 - alpha' B(h) sum_k rho_k (x0_k - x0) / r_k,  R rho = b (section 3).
 
     UniP-p takes the last p evaluations; UniC-p adds the one at x', which the next step makes anyway, and raises the
-    order of convergence by one. The solved rho are those of the interpolating polynomial, whatever B(h) is; `variant`
-    matters where 1/2 stands for rho, with two evaluations: B = -h (bh1) or e^-h - 1 (bh2). The order rises over the first
-    steps and falls over the last. One evaluation a step.
+    order of convergence by one. The solved rho are the interpolating polynomial's, whatever B(h) is; `variant` matters
+    where 1/2 stands for rho, with two evaluations: B = -h (bh1) or e^-h - 1 (bh2). The order rises over the first steps
+    and falls over the last. One evaluation a step.
     """
 
     order: Annotated[int, Between(1, 4)] = 3

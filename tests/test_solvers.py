@@ -5,6 +5,7 @@ Where diffusers differs by a defect, the test says which, and compares with the 
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from math import pi
 
 import diffusers
@@ -18,7 +19,7 @@ close = partial(torch.testing.assert_close, rtol=2e-5, atol=5e-5)
 PATH = DiscreteVP()
 BETAS = {"beta_start": 1e-4, "beta_end": 0.02}  # DDPM's; some schedulers have others for their default
 TRAILING = {"timestep_spacing": "trailing"}
-STEPS = [1, 2, 3, 10, 50]
+STEPS = [1, 3, 20]
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def noise():
 
 
 def compare(spec, scheduler, net, x, steps, last=True, exploding=False, stages=1, **options):
-    """Compare all states (but the last, if not `last`) with those of a scheduler whose timestep i is our (i + 1) / 1000.
+    """Compare all states (but the last, if not `last`) with a scheduler's, whose timestep i is our (i + 1) / 1000.
 
     exploding: the scheduler's state is x / alpha. stages: its calls in a step, but for the last step's one.
     """
@@ -78,7 +79,7 @@ class ThirdOrder(diffusers.DPMSolverMultistepScheduler):
         return published + alpha * (meant - taken).to(published.dtype) * curvature
 
 
-@pytest.mark.parametrize("steps", [*STEPS, 14, 15])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 14, 15])
 @pytest.mark.parametrize("sde", ["", "_sde"])
 def test_dpmpp_3m_is_diffusers_with_the_right_curvature(small_net, x, steps, sde):
     scheduler = ThirdOrder(algorithm_type=("sde-" if sde else "") + "dpmsolver++", solver_order=3, **TRAILING)
@@ -100,7 +101,7 @@ def test_unipc_is_diffusers(small_net, x, steps, order, variant, corrector):
     compare(spec, scheduler, small_net, x, steps, last=variant == "bh2")
 
 
-@pytest.mark.parametrize("steps", [2, 3, 10, 50])
+@pytest.mark.parametrize("steps", [2, 5, 20])
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_deis_is_diffusers(small_net, x, steps, order):
     scheduler = diffusers.DEISMultistepScheduler(solver_order=order, lower_order_final=False, **TRAILING)
@@ -108,7 +109,7 @@ def test_deis_is_diffusers(small_net, x, steps, order):
     compare_exactly(f"deis[order={order},space=log_rho]", scheduler, small_net, x, steps)
 
 
-@pytest.mark.parametrize("steps", [2, 3, 10, 50])
+@pytest.mark.parametrize("steps", [2, 5, 20])
 @pytest.mark.parametrize(("order", "corrector"), [(1, 1), (2, 2), (3, 3), (3, 4), (4, 4)])
 @pytest.mark.parametrize("tau", [0.0, 1.0])
 def test_sa_solver_is_diffusers(small_net, x, steps, order, corrector, tau):
@@ -166,7 +167,7 @@ def test_churn_is_edms_algorithm_2(gaussian, solver):
     ours = list(get(f"{solver}[{options}]").steps(gaussian.field(path), start, times, noise()))
 
     x, z, levels = start, noise(), [*levels, torch.tensor(0.002, dtype=torch.float64)]
-    for i, (s, s_next) in enumerate(zip(levels, levels[1:], strict=False)):
+    for i, (s, s_next) in enumerate(pairwise(levels)):
         hat = s * (1 + (min(2 / 6, 2**0.5 - 1) if 0.3 <= s <= 50 else 0))
         x = x + (hat**2 - s**2).sqrt() * 1.01 * z(x) if hat > s else x
         d = (x - denoise(x, hat)) / hat
@@ -176,7 +177,7 @@ def test_churn_is_edms_algorithm_2(gaussian, solver):
 
 
 @pytest.mark.parametrize("name", ["EDMEuler", "EDMDPMSolverMultistep"])
-@pytest.mark.parametrize("steps", [3, 10, 50])
+@pytest.mark.parametrize("steps", [3, 20])
 def test_edm_schedulers_are_ours_on_the_exploding_path(small_net, x, name, steps):
     scheduler = getattr(diffusers, f"{name}Scheduler")()
     scheduler.set_timesteps(steps)
@@ -196,7 +197,7 @@ def test_edm_schedulers_are_ours_on_the_exploding_path(small_net, x, name, steps
         close(mine, state, atol=1e-4)
 
 
-@pytest.mark.parametrize("steps", [5, 10, 50])
+@pytest.mark.parametrize("steps", [5, 20])
 def test_pndm_is_diffusers(small_net, x, steps):
     scheduler = diffusers.PNDMScheduler(timestep_spacing="leading", set_alpha_to_one=True)
     scheduler.set_timesteps(steps)
@@ -205,7 +206,9 @@ def test_pndm_is_diffusers(small_net, x, steps):
     ours = list(get("pndm").steps(Field(small_net, PATH, "eps"), x, times, None))
     state, expected = x, []
     for timestep in scheduler.timesteps:
-        state = scheduler.step(small_net(state, ((timestep + 1) / 1000).expand(4)), timestep, state, return_dict=False)[0]
+        state = scheduler.step(small_net(state, ((timestep + 1) / 1000).expand(4)), timestep, state, return_dict=False)[
+            0
+        ]
         expected.append(state)
     # The last interval of this grid, from timestep 1, is short; diffusers weighs it as if it were like the others.
     for a, b in list(zip(ours, [*expected[3:12:4], *expected[12:]], strict=True))[:-1]:
@@ -224,7 +227,7 @@ class SquaredSine(Path):
         return alpha, sigma, -sigma * d_sigma / alpha, d_sigma
 
 
-@pytest.mark.parametrize("steps", [3, 10, 50])
+@pytest.mark.parametrize("steps", [3, 20])
 def test_ipndm_is_diffusers(small_net, x, steps):
     scheduler = diffusers.IPNDMScheduler()
     scheduler.set_timesteps(steps)
@@ -268,7 +271,7 @@ def test_single_step_solvers_are_diffusers(small_net, x, spec):
     close(ours, state)
 
 
-@pytest.mark.parametrize("steps", [2, 10, 50])
+@pytest.mark.parametrize("steps", [2, 20])
 def test_heun_flow_is_diffusers_flow_match_heun(small_net, x, steps):
     scheduler = diffusers.FlowMatchHeunDiscreteScheduler()
     scheduler.set_timesteps(steps)
@@ -283,7 +286,7 @@ def test_heun_flow_is_diffusers_flow_match_heun(small_net, x, steps):
         close(a, b)
 
 
-@pytest.mark.parametrize("steps", [3, 10, 50])
+@pytest.mark.parametrize("steps", [3, 20])
 def test_pc_is_diffusers_sde_ve_for_a_batch_of_one(small_net, x, steps):
     path, x = VE(0.001, 50.0), 50 * x[:1]
     scheduler = diffusers.ScoreSdeVeScheduler(sigma_min=0.01, sigma_max=50.0, snr=0.16)
@@ -351,7 +354,7 @@ CLOCKS = {"deis": "t", "deis[space=rho]": "rho", "lms": "rho", "deis[space=log_r
 
 @pytest.mark.parametrize("spec", CLOCKS)
 def test_multistep_weights_integrate_their_polynomials_exactly_on_an_uneven_grid(spec):
-    """With eps a cubic in the method's own variable, a step of order 4 is exact: x'/alpha' - x/alpha = int eps d rho."""
+    """With eps a cubic in the method's variable, a step of order 4 is exact: x'/alpha' - x/alpha = int eps d rho."""
     variable = {"t": lambda m: m.t, "rho": lambda m: m.sigma / m.alpha, "log_rho": lambda m: (m.sigma / m.alpha).log()}
     of = variable[CLOCKS[spec]]
     cubic = lambda m: 0.3 + 0.7 * of(m) - 0.2 * of(m) ** 2 + 0.1 * of(m) ** 3  # noqa: E731
