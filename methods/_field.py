@@ -27,11 +27,11 @@ def weights(target: Target, now: Moment) -> tuple:
 
 def combination(coefficients: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:
     """sum_i c_i x_i, one operation a term; terms with coefficient 0 are left out."""
-    (c, x), *rest = ((c, x) for c, x in zip(coefficients, tensors, strict=True) if c != 0)
-    total = c * x
-    for c, x in rest:
-        total = torch.add(total, x, alpha=c)
-    return total
+    total = None
+    for c, x in zip(coefficients, tensors, strict=True):
+        if c:
+            total = c * x if total is None else torch.add(total, x, alpha=c)
+    return torch.zeros_like(tensors[0]) if total is None else total
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class DiscreteVP(Path):
         log_abar = -softplus(-log_snr.double())
         rate, growth = self.timesteps * self.beta_min, self.timesteps * (self.beta_max - self.beta_min)
         t = (((rate**2 - 2 * growth * log_abar).sqrt() - rate) / growth).clamp(0, 1)
-        for _ in range(6):
+        for _ in range(4):
             value, slope = self._log_abar(t)
             t = (t - (value - log_abar) / slope).clamp(0, 1)
         return t

@@ -9,7 +9,7 @@ import torch
 
 from bench.noise import ImageNoise
 from bench.plan import evaluations
-from methods import METHODS, RECIPES, VP, Field, get, get_recipe, sample, trajectory
+from methods import METHODS, RECIPES, VP, Cosine, Field, Linear, get, get_recipe, sample, trajectory
 
 # Values of numeric options at which a method is another one, beside its defaults: without noise, with noise, by order.
 TELLING = {
@@ -160,3 +160,16 @@ def test_it_keeps_the_dtype_and_leaves_its_input_alone(method, small_net):
     )
     assert (images.dtype, images.shape) == (x.dtype, x.shape)
     torch.testing.assert_close(x, before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+@pytest.mark.parametrize(("path", "target"), [(Linear(), "velocity"), (Cosine(), "v")], ids=["straight", "cosine"])
+def test_it_works_where_there_is_no_signal_at_the_start(name, path, target, gaussian):
+    method, noise = get(name), noise_from(1)
+    if "clip" in {field.name for field in fields(method)}:
+        method = replace(method, clip=False)
+    x = noise(torch.empty(1000, 1, 4, 4, dtype=torch.float64))
+    images = sample(method, gaussian.field(path, target), x, 400, noise)
+    torch.testing.assert_close(images.mean(0, keepdim=True), gaussian.mean, rtol=0, atol=0.12)
+    torch.testing.assert_close(images.std(0, keepdim=True), gaussian.std, rtol=0.1, atol=0)
+    assert sample(method, gaussian.field(path, target), x, 1, noise).isfinite().all()
