@@ -16,6 +16,7 @@ class IPNDM(EpsMultistep):
     not in t, so that the method converges with order 2 even if `order` is 4 (arXiv 2202.09778). One evaluation a step.
     """
 
+    grid = "quadratic"
     reference = "arXiv 2204.13902"
 
     @property

@@ -22,6 +22,7 @@ class PNDM(Method):
     """
 
     recipe = "ddpm"
+    grid = "quadratic"
     order = 2
     reference = "arXiv 2202.09778"
 
