@@ -17,7 +17,7 @@ from torch import Tensor
 
 from methods._adams import MASSES, NODES, Weights, history, mean_weights
 from methods._base import Method
-from methods._field import combination
+from methods._field import Prediction, combination
 from methods._frame import has_signal, noise_ratio
 from methods._path import Moment, Path
 from methods._spec import Between
@@ -28,9 +28,17 @@ def eps_step(now: Moment, then: Moment) -> tuple[float, float]:
     return then.alpha / now.alpha, then.sigma - now.sigma * then.alpha / now.alpha
 
 
+def multistep(p: Prediction, past: Sequence[Tensor], weights: Sequence[float], then: Moment) -> Tensor:
+    """The step with sum_j w_j eps_j; one that begins without signal is DDIM's."""
+    if not has_signal(p.now):
+        return p.mix(then.alpha, then.sigma)
+    keep, gain = eps_step(p.now, then)
+    return combination([keep, *(gain * w for w in weights)], [p.x, *past])
+
+
 @dataclass(frozen=True)
 class EpsMultistep(Method, ABC):
-    """Adams-Bashforth on eps. The first steps are of lower order; one that begins without signal is DDIM's."""
+    """Adams-Bashforth on eps; the first steps are of lower order."""
 
     order: Annotated[int, Between(1, 4)] = 4
 
@@ -46,11 +54,7 @@ class EpsMultistep(Method, ABC):
         for (now, then), weights in zip(pairwise(grid), self.weights(field.path, grid), strict=True):
             p = field(x, now)
             past.appendleft(p.eps)
-            if has_signal(now):
-                keep, gain = eps_step(now, then)
-                x = combination([keep, *(gain * w for w in weights)], [x, *past])
-            else:
-                x = p.mix(then.alpha, then.sigma)
+            x = multistep(p, past, weights, then)
             yield x
 
     def counts(self, grid: Sequence[Moment]) -> list[int]:

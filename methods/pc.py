@@ -66,6 +66,11 @@ class PC(VarianceExploding):
     corrections: Annotated[int, Between(0, 100)] = 1
     norms: Literal["expected", "image"] = "expected"
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.corrections and (self.snr, self.norms) != (0.16, "expected"):
+            raise SpecError(f"{self.name}: snr and norms have no effect without corrections; leave them out.")
+
     def correct(self, field, x, now, noise):
         for _ in range(self.corrections):
             eps, z, r = field(x, now).eps, noise(x), self.snr

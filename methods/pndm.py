@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from methods._base import Method
 from methods._field import combination
-from methods._frame import has_signal, inner_points, interior
-from methods._multistep import eps_step, time_weights
+from methods._frame import inner_points, interior
+from methods._multistep import eps_step, multistep, time_weights
 from methods._registry import register
 
 
@@ -34,13 +34,8 @@ class PNDM(Method):
         for i, (now, then) in enumerate(pairwise(grid)):
             p = field(x, now)
             past.appendleft(p.eps)
-            if i < 3 and interior(now, then):
-                x = _runge_kutta(field, p, *middles[i], then)
-            elif has_signal(now):
-                keep, gain = eps_step(now, then)
-                x = combination([keep, *(gain * w for w in weights[i])], [x, *past])
-            else:
-                x = p.mix(then.alpha, then.sigma)
+            early = i < 3 and interior(now, then)
+            x = _runge_kutta(field, p, *middles[i], then) if early else multistep(p, past, weights[i], then)
             yield x
 
 

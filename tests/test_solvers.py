@@ -413,3 +413,5 @@ def test_langevin_is_ncsns(small_net, x):
 def test_options_without_effect_are_an_error():
     with pytest.raises(SpecError, match="no effect without churn"):
         get("heun[s_noise=1.01]")
+    with pytest.raises(SpecError, match="no effect without corrections"):
+        get("pc[corrections=0,snr=0.2]")
