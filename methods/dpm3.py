@@ -16,8 +16,7 @@ class DPM3(Method):
     r"""x' = alpha'/alpha x - sigma' (e^h - 1) eps - sigma'/r2 ((e^h - 1)/h - 1) (eps(u2, s2) - eps)  (algorithm 2).
 
     u1 is DDIM's at s1, u2 = alpha_2/alpha x - sigma_2 (e^(r2 h) - 1) eps - sigma_2 r2/r1 ((e^(r2 h) - 1)/(r2 h) - 1)
-    (eps(u1, s1) - eps); s1, s2 lie at r1 = 1/3, r2 = 2/3 of the interval in lambda. An interval that begins without
-    signal or ends without noise is DDIM's. Three evaluations a step, but one on such intervals.
+    (eps(u1, s1) - eps); r1 = 1/3, r2 = 2/3 of the interval in lambda. One evaluation, DDIM, without signal or noise.
     """
 
     recipe = "ddpm"
@@ -42,5 +41,5 @@ def _third_order(field, p, s1, s2, then):
 
 def _step(p, later, then, ratio):
     h = half_log_snr(then) - half_log_snr(p.now)
-    first, second = -then.sigma * expm1(h), -then.sigma * ratio * (expm1(h) / h - 1)
-    return combination((then.alpha / p.now.alpha, first - second, second), (p.x, p.eps, later))
+    curve = then.sigma * ratio * (expm1(h) / h - 1)
+    return combination((then.alpha / p.now.alpha, curve - then.sigma * expm1(h), -curve), (p.x, p.eps, later))

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from methods._base import Method
-from methods._field import combination
 from methods._frame import inner_points, interior
-from methods._multistep import eps_step, multistep, time_weights
+from methods._multistep import multistep, time_weights
 from methods._registry import register
 
 
@@ -41,7 +40,6 @@ class PNDM(Method):
 
 def _runge_kutta(field, p, middle, then):
     e2 = field(p.mix(middle.alpha, middle.sigma), middle).eps
-    e3 = field(combination(eps_step(p.now, middle), (p.x, e2)), middle).eps
-    keep, gain = eps_step(p.now, then)
-    e4 = field(combination((keep, gain), (p.x, e3)), then).eps
-    return combination((keep, gain / 6, gain / 3, gain / 3, gain / 6), (p.x, p.eps, e2, e3, e4))
+    e3 = field(multistep(p, [e2], [1], middle), middle).eps
+    e4 = field(multistep(p, [e3], [1], then), then).eps
+    return multistep(p, [p.eps, e2, e3, e4], [1 / 6, 1 / 3, 1 / 3, 1 / 6], then)

@@ -41,6 +41,5 @@ class SASolver(X0Multistep):
         return self._weights(grid, self.corrector, ahead=True) if self.corrector else []
 
     def _weights(self, grid, order, ahead):
-        n = len(grid) - 1
-        counts = [min(i + 1 + ahead, n - i + ahead, order) for i in range(n)]
+        counts = [min(i + 1 + ahead, len(grid) - 1 - i + ahead, order) for i in range(len(grid) - 1)]
         return lambda_weights(grid, counts, 1 + self.tau**2, ahead, two_point="bh1")
