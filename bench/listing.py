@@ -2,9 +2,12 @@
 
 from dataclasses import fields
 
+import torch
+
 from bench.data import DATASETS
 from bench.metrics import METRICS
-from methods import GRIDS, METHODS, RECIPES, Plugin, Registry
+from bench.plan import evaluations
+from methods import GRIDS, METHODS, RECIPES, Field, Method, Plugin, Registry, get_recipe, sample
 
 KINDS: dict[str, Registry] = {
     "methods": METHODS,
@@ -16,7 +19,7 @@ KINDS: dict[str, Registry] = {
 
 
 def listing(kind: str | None) -> str:
-    """The plug-ins of one kind, or of all kinds under headings: name, defaults, first line of the docstring."""
+    """The plug-ins of one kind, or of all kinds under headings: name, defaults, facts of methods, summary."""
     if kind:
         return "\n".join(_lines(KINDS[kind]))
     return "\n\n".join("\n".join((heading, *("  " + line for line in _lines(KINDS[heading])))) for heading in KINDS)
@@ -24,9 +27,32 @@ def listing(kind: str | None) -> str:
 
 def _lines(registry: Registry) -> list[str]:
     plugins = [registry.get(name) for name in registry.names()]
-    names = [signature(plugin) for plugin in plugins]
-    width = min(32, max(map(len, names)))
-    return [f"{name:<{width}}  {summary(plugin)}" for name, plugin in zip(names, plugins, strict=True)]
+    facts = _facts if registry is METHODS else lambda plugin: ()
+    rows = [(signature(plugin), *facts(plugin), summary(plugin)) for plugin in plugins]
+    if registry is METHODS:
+        rows.insert(0, ("", "order", "NFE/step", "noise", "recipe", "grid", "reference", ""))
+    widths = [min(52, max(map(len, column))) for column in zip(*rows, strict=True)][:-1]
+    return ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows]
+
+
+def _facts(method: Method) -> tuple[str, ...]:
+    """Order of convergence, evaluations a step, whether noise is drawn, recipe, grid and paper, for its defaults.
+
+    The evaluations and the noise are those of dry runs: of ten more steps, and of three.
+    """
+    recipe, drawn = get_recipe(method.recipe), []
+
+    def noise(x: torch.Tensor) -> torch.Tensor:
+        drawn.append(x)
+        return x
+
+    x, field = torch.ones(1, 1, 1, 1), Field(lambda x, *_: x, recipe.path, recipe.target)
+    sample(method, field, x, None if method.adaptive else 3, noise)
+    each = None if method.adaptive else (evaluations(method, recipe, 20) - evaluations(method, recipe, 10)) / 10
+    return (
+        str(method.convergence or "-"), f"{each:g}" if each else "-", "yes" if drawn else "no",
+        method.recipe, "-" if method.adaptive else method.grid, method.reference or "-",
+    )  # fmt: skip
 
 
 def signature(plugin: Plugin) -> str:

@@ -39,13 +39,20 @@ class Method(Plugin, ABC):
     recipe: the recipe whose checkpoint it runs on unless told otherwise.
     grid: its default time grid.
     order: the order of convergence of the global error, or None for a stochastic or adaptive method.
+    reference: the paper that defines it.
     adaptive: whether it chooses its own steps; then no grid applies.
     """
 
     recipe: ClassVar[str]
     grid: ClassVar[str] = "uniform"
     order: ClassVar[int | None] = None
+    reference: ClassVar[str] = ""
     adaptive: ClassVar[bool] = False
+
+    @property
+    def convergence(self) -> int | None:
+        """What the tests fit: `order`, unless a method has an option of that name with another meaning."""
+        return self.order
 
     @abstractmethod
     def steps(self, field: Field, x: Tensor, times: Tensor, noise: Noise) -> Iterator[Tensor]:

@@ -1,6 +1,6 @@
 """The one conversion between what a network predicts and what a sampler needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,15 @@ def weights(target: Target, now: Moment) -> tuple:
     return 0.0, -1 / now.sigma  # score
 
 
+def combination(coefficients: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:
+    """sum_i c_i x_i, one operation a term; terms with coefficient 0 are left out."""
+    total = None
+    for c, x in zip(coefficients, tensors, strict=True):
+        if c:
+            total = c * x if total is None else torch.add(total, x, alpha=c)
+    return torch.zeros_like(tensors[0]) if total is None else total
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """One network call, readable in every parametrisation.
@@ -42,8 +51,11 @@ class Prediction:
         """The prediction as `target`, in the shape of x."""
         if target == self.target:
             return self.p
+        return self.mix(*weights(target, self.now))
+
+    def mix(self, a_: float | Tensor, b_: float | Tensor) -> Tensor:
+        """a' x0 + b' eps in one combination: with the (alpha, sigma) of another time, the DDIM step to it."""
         a, b = weights(self.target, self.now)
-        a_, b_ = weights(target, self.now)
         det = self.now.alpha * b - self.now.sigma * a
         return ((a_ * b - b_ * a) / det) * self.x + ((self.now.alpha * b_ - self.now.sigma * a_) / det) * self.p
 

@@ -1,4 +1,4 @@
-"""The probability-flow ODE dx/dt = velocity(x, t), integrated by torchdiffeq."""
+"""The probability-flow ODE dx/dt = velocity(x, t), in fixed steps of our own or in those of an adaptive torchdiffeq."""
 
 from abc import ABC
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ import torch
 from torchdiffeq import odeint
 
 from methods._base import Method
+from methods._frame import inner_points
+from methods._runge_kutta import TABLEAUS, TIME, runge_kutta
 from methods._spec import Between, SpecError
 
-ORDERS = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4}  # the fixed-step solvers; the others choose their steps
-TORCHDIFFEQ = {"heun": "heun2"}  # where its name differs from the field's
 Solver = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun"]
 
 
@@ -37,31 +37,35 @@ class ODE(Method, ABC):
 
     @property
     def adaptive(self) -> bool:
-        return self.solver not in ORDERS
+        return self.solver not in TABLEAUS
 
     @property
     def order(self) -> int | None:
-        return ORDERS.get(self.solver)
+        return None if self.adaptive else TABLEAUS[self.solver].order
 
     def steps(self, field, x, times, noise):
         path, times = field.path, times.tolist()
-        singular = isinf(path.along(torch.zeros(1))[0].d_sigma)
-        if singular and self.adaptive and times[-1] == 0:
+        singular = isinf(path.along(torch.zeros(1))[0].d_sigma) and times[-1] == 0
+        if singular and self.adaptive:
             times.insert(-1, path.t_min)
 
-        def velocity(t, x):
-            return field(x, path.along(t[None])[0]).velocity
-
-        for now, then in pairwise(times):
-            if singular and then == 0:
-                x = field(x, path.along(torch.tensor([now]))[0]).x0
+        grid = path.along(torch.tensor(times, dtype=torch.float64))
+        inner = inner_points(path, grid[:-1], grid[1:], [] if self.adaptive else TABLEAUS[self.solver].inner, "t")
+        for (now, then), points in zip(pairwise(grid), inner, strict=True):
+            if singular and then.t == 0:
+                x = field(x, now).x0
+            elif self.adaptive:
+                x = self._adapt(field, x, now.t, then.t)
             else:
-                x = self._integrate(velocity, x, torch.tensor([now, then], dtype=torch.float64, device=x.device))
+                x = runge_kutta(TABLEAUS[self.solver], TIME, field, x, [now, *points, then])
             yield x
 
-    def _integrate(self, velocity, x, interval):
-        solver = TORCHDIFFEQ.get(self.solver, self.solver)
-        # Without `step_t` an adaptive solver steps past the end, to times that do not exist, and interpolates back.
-        options = {"step_t": interval[1:], "max_num_steps": 10_000} if self.adaptive else None
+    def _adapt(self, field, x, start, end):
+        def velocity(t, x):
+            return field(x, field.path.along(t[None])[0]).velocity
+
+        interval = torch.tensor([start, end], dtype=torch.float64, device=x.device)
+        # Without `step_t` the solver steps past the end, to times that do not exist, and interpolates back.
+        options = {"step_t": interval[1:], "max_num_steps": 10_000}
         rtol, atol = self.rtol or 1e-5, self.atol or 1e-5
-        return odeint(velocity, x, interval, method=solver, rtol=rtol, atol=atol, options=options)[-1]
+        return odeint(velocity, x, interval, method=self.solver, rtol=rtol, atol=atol, options=options)[-1]

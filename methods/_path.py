@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 
 class Moment(NamedTuple):
@@ -81,13 +82,27 @@ class DiscreteVP(Path):
     beta_max: float = 0.02
 
     def coefficients(self, t):
+        log_abar, d_log_abar = self._log_abar(t)
+        return _variance_preserving(log_abar / 2, d_log_abar / 2)
+
+    def time_at(self, log_snr):
+        """By Newton's method on log abar, which is nearly a parabola in t and starts from its root."""
+        log_abar = -softplus(-log_snr.double())
+        rate, growth = self.timesteps * self.beta_min, self.timesteps * (self.beta_max - self.beta_min)
+        t = (((rate**2 - 2 * growth * log_abar).sqrt() - rate) / growth).clamp(0, 1)
+        for _ in range(4):
+            value, slope = self._log_abar(t)
+            t = (t - (value - log_abar) / slope).clamp(0, 1)
+        return t
+
+    def _log_abar(self, t):
         n = t * self.timesteps
         delta = (self.beta_max - self.beta_min) / (self.timesteps - 1)
         z = (1 - self.beta_min) / delta + 1
         w = z - n
         log_abar = n * log1p(delta - self.beta_min) - (w - 0.5) * torch.log1p(-n / z) - n + (1 / z - 1 / w) / 12
         d_log_abar = torch.log1p(delta - self.beta_min - n * delta) - 1 / (2 * w) - 1 / (12 * w**2)
-        return _variance_preserving(log_abar / 2, d_log_abar * self.timesteps / 2)
+        return log_abar, d_log_abar * self.timesteps
 
 
 @dataclass(frozen=True)
@@ -125,6 +140,9 @@ class Linear(Path):
 
     def coefficients(self, t):
         return 1 - t, t, -torch.ones_like(t), torch.ones_like(t)
+
+    def time_at(self, log_snr):
+        return torch.sigmoid(-log_snr.double() / 2)
 
 
 @dataclass(frozen=True)

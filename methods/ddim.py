@@ -23,6 +23,7 @@ class DDIM(Method):
     clip: bool = False
 
     recipe = "ddpm"
+    reference = "arXiv 2010.02502"
 
     @property
     def order(self) -> int | None:
@@ -33,7 +34,7 @@ class DDIM(Method):
             p = field(x, now)
             p = p.clipped() if self.clip else p
             tau = self.eta * posterior_std(now, then)
-            x = then.alpha * p.x0 + sqrt(then.sigma**2 - tau**2) * p.eps
+            x = p.mix(then.alpha, sqrt(then.sigma**2 - tau**2))
             if tau > 0:
                 x = x + tau * noise(x)
             yield x

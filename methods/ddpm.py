@@ -37,6 +37,7 @@ class DDPM(Method):
     clip: bool = True
 
     recipe = "ddpm"
+    reference = "arXiv 2006.11239"
 
     def steps(self, field, x, times, noise):
         for now, then in pairwise(field.path.along(times)):

@@ -26,3 +26,4 @@ class Flow(ODE):
     """dx/dt = v(x, t) from noise at t = 1 to data at t = 0."""
 
     recipe = "flow"
+    reference = "arXiv 2209.03003"

@@ -12,3 +12,4 @@ class PFODE(ODE):
     """dx/dt = alpha' x0(x, t) + sigma' eps(x, t) on a diffusion checkpoint: the twin of its SDE (eq. 13)."""
 
     recipe = "ddpm"
+    reference = "arXiv 2011.13456"

@@ -54,6 +54,48 @@ def gaussian() -> Gaussian:
     return Gaussian(mean, std)
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Data from two Gaussians, evenly mixed, apart for every pixel: exact too, and its flow is no linear map.
+
+    mean, std: (2, 1, C, H, W).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def field(self, path: Path) -> Field:
+        """The optimal network: the posterior mean of eps."""
+
+        def net(x: Tensor, t: Tensor, label=None) -> Tensor:
+            now = path.at(t)
+            total = ((now.alpha * self.std) ** 2 + now.sigma**2).sqrt()
+            z = (x - now.alpha * self.mean) / total
+            return (torch.softmax(-z.square() / 2 - total.log(), dim=0) * (now.sigma * z / total)).sum(0)
+
+        return Field(net, path, "eps")
+
+    def flow(self, path: Path, x: Tensor, start: float, end: float) -> Tensor:
+        """Where the probability-flow ODE takes x: pixel by pixel it keeps the quantile, which is found by bisection."""
+        now, then = path.along(torch.tensor([start, end], dtype=torch.float64))
+        quantile, reached = self._below(now, x), torch.full_like(x, -10)
+        for width in [10 / 2**i for i in range(60)]:
+            reached = torch.where(self._below(then, reached + width) < quantile, reached + width, reached)
+        return reached
+
+    def _below(self, now, x: Tensor) -> Tensor:
+        total = ((now.alpha * self.std) ** 2 + now.sigma**2).sqrt()
+        return torch.special.ndtr((x - now.alpha * self.mean) / total).mean(0)
+
+
+@pytest.fixture(scope="session")
+def mixture() -> Mixture:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.rand(2, 2, 1, 1, 4, 4, generator=generator, dtype=torch.float64)
+    sign = torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1, 1)
+    return Mixture(sign * (0.3 + 0.5 * drawn[0]), 0.3 + 0.3 * drawn[1])
+
+
 class SmallNet(nn.Module):
     """A fixed, smooth, cheap network net(x, t, label)."""
 

@@ -66,6 +66,10 @@ def test_list_names_everything():
     output = invoke("list").output
     for name in ("ddim[eta=0.0,clip=false]", "pf_ode", "digits", "fashion-mnist", "karras[rho=7.0]", "fid", "novelty"):
         assert name in output
+    methods = {line.split("[")[0].split()[0]: line for line in invoke("list", "methods").output.splitlines()[1:]}
+    assert methods["unipc"].split()[1:8] == "4 1 no ddpm logsnr arXiv 2302.04867".split()
+    assert methods["dpmpp_2m_sde"].split()[1:8] == "- 1 yes ddpm logsnr arXiv 2211.01095".split()
+    assert methods["heun"].split()[1:5] == "2 2 no ddpm".split()
     assert invoke("list", "grids").output.splitlines()[0].startswith("karras[rho=7.0]")
 
 

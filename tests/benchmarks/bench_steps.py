@@ -7,7 +7,7 @@ import diffusers
 import pytest
 import torch
 
-from methods import DiscreteVP, Field, Linear, get, trajectory
+from methods import METHODS, DiscreteVP, Field, Linear, get, trajectory
 
 STEPS = 50
 SHAPES = {"tiny": (1, 1, 8, 8), "64 images": (64, 3, 32, 32)}
@@ -25,10 +25,10 @@ def run(method, field, x):
             pass
 
 
-@pytest.mark.parametrize("method", ["ddim", "ddpm", "pf_ode", "flow"])
+@pytest.mark.parametrize("method", METHODS.names())
 def test_ours(benchmark, x, method):
     benchmark.group = f"{STEPS} steps, {tuple(x.shape)}"
-    path, target = (Linear(), "velocity") if method == "flow" else (DiscreteVP(), "eps")
+    path, target = (Linear(), "velocity") if get(method).recipe == "flow" else (DiscreteVP(), "eps")
     benchmark(run, method, Field(lambda x, t: x, path, target), x)
 
 
@@ -43,6 +43,19 @@ def test_diffusers(benchmark, x, name):
         with torch.inference_mode():
             for timestep in scheduler.timesteps:
                 state = scheduler.step(state, timestep, state, return_dict=False)[0]
+
+    benchmark(loop)
+
+
+def test_bare_dpmpp_3m_arithmetic(benchmark, x):
+    benchmark.group = f"{STEPS} steps, {tuple(x.shape)}"
+
+    def loop():
+        state = x0 = older = oldest = x
+        with torch.inference_mode():
+            for _ in range(STEPS):
+                x0, older, oldest = 1.1 * state - 0.3 * state, x0, older
+                state = 0.9 * state + 0.4 * x0 - 0.1 * older + 0.01 * oldest
 
     benchmark(loop)
 
