@@ -137,6 +137,6 @@ def _git(*arguments: str) -> str:
     try:
         result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, env=environment)
     except (OSError, subprocess.CalledProcessError) as error:
-        reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise InputError(f"--against needs a git repository in the current folder: {reason[-1:]}.") from error
+        reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
+        raise InputError(f"--against needs a git repository in the current folder ({reason}).") from error
     return result.stdout.strip()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.compare import protocol_facts
-from bench.errors import InputError
+from bench.errors import InputError, writing
 from bench.provenance import utc_now
 from bench.store import CELL, read_results, to_csv
 
@@ -17,7 +17,7 @@ def update(run: Path, folder: Path, reason: str) -> Path:
     """Make the rows of a run the baseline in `folder`, sorted and rounded, beside their protocol, and note
     the reason; returns the CSV.
 
-    Raises InputError if the run has no row that was measured, or one that was not.
+    Raises InputError if the run has no row that was measured, one that was not, or the folder cannot be written.
     """
     frame = read_results(run)
     failed = frame[frame["status"] != "ok"]
@@ -29,12 +29,13 @@ def update(run: Path, folder: Path, reason: str) -> Path:
     numbers = frame.select_dtypes("float64").columns
     frame[numbers] = frame[numbers].map(_rounded)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    protocol = {"protocol": frame["protocol"].iloc[0], "quality": protocol_facts(run)}
-    (folder / "protocol.json").write_text(json.dumps(protocol, indent=2) + "\n", encoding="utf-8")
-    (folder / "results.csv").write_text(to_csv(frame), encoding="utf-8")
-    with (folder / "REASONS.md").open("a", encoding="utf-8") as file:
-        file.write(f"- {utc_now()}: {' '.join(reason.split())}\n")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        protocol = {"protocol": frame["protocol"].iloc[0], "quality": protocol_facts(run)}
+        (folder / "protocol.json").write_text(json.dumps(protocol, indent=2) + "\n", encoding="utf-8")
+        (folder / "results.csv").write_text(to_csv(frame), encoding="utf-8")
+        with (folder / "REASONS.md").open("a", encoding="utf-8") as file:
+            file.write(f"- {utc_now()}: {' '.join(reason.split())}\n")
     return folder / "results.csv"
 
 

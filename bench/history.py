@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.compare import RULES, judge, name
-from bench.errors import InputError
+from bench.errors import InputError, writing
 from bench.store import CELL, identity, read_results, to_csv, typed
 
 PLOTTED = {"fid": "FID", "overhead_ratio": "overhead", "nfe": "NFE"}
@@ -37,7 +37,7 @@ def append(folder: Path, runs: tuple[Path, ...]) -> list[Step]:
     """Add runs to `folder`/history.csv, and write history.md and the plots; returns the steps.
 
     A cell that the same commit measured before on the same machine is replaced. Raises InputError for what is no run,
-    rows without a commit, or an empty history.
+    rows without a commit, an empty history or a folder that cannot be written.
     """
     frames = [read_results(folder / "history.csv")] if (folder / "history.csv").exists() else []
     frame = pd.concat([*frames, *map(_measured, runs)]) if frames or runs else None
@@ -47,11 +47,12 @@ def append(folder: Path, runs: tuple[Path, ...]) -> list[Step]:
     frame = typed(frame[~pd.Series(keys, index=frame.index).duplicated(keep="last").to_numpy()])
     frame = frame.sort_values("utc", kind="stable", ignore_index=True)
 
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    (folder / "history.csv").write_text(to_csv(frame), encoding="utf-8")
     steps = [step for _, series in _series(frame) for step in find_steps(series)]
-    pictures = _draw(folder, frame, steps)
-    (folder / "history.md").write_text(_page(frame, steps, pictures), encoding="utf-8")
+    with writing(folder):
+        (folder / "pictures").mkdir(parents=True, exist_ok=True)
+        (folder / "history.csv").write_text(to_csv(frame), encoding="utf-8")
+        pictures = _draw(folder, frame, steps)
+        (folder / "history.md").write_text(_page(frame, steps, pictures), encoding="utf-8")
     return steps
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.compare import NotComparable
-from bench.errors import InputError
+from bench.errors import InputError, writing
 from bench.protocol import differences
 from bench.results import Results, assemble, load
 from bench.store import to_csv
@@ -52,7 +52,7 @@ def write(results: Results, runs: Sequence[Path], mixed: bool) -> None:
     output = results.folder
     _check_free(output)
     command = ["bench", "report", *map(str, runs), "--output", str(output), *["--mixed"] * mixed]
-    try:
+    with writing(output):
         shutil.rmtree(output / "raw", ignore_errors=True)
         output.mkdir(parents=True, exist_ok=True)
         for name, run in named(runs).items():
@@ -62,8 +62,6 @@ def write(results: Results, runs: Sequence[Path], mixed: bool) -> None:
         (output / "results.csv").write_text(to_csv(stored), encoding="utf-8")
         facts = {"command": shlex.join(command), "runs": results.facts}
         (output / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"Cannot write to {str(output)!r} ({error.strerror}): choose another --output.") from error
 
 
 def _check_protocols(facts: Mapping[str, dict]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench import pictures
 from bench.content import Content, content
-from bench.errors import InputError
+from bench.errors import writing
 from bench.markdown import markdown
 from bench.results import Results, load
 
@@ -22,12 +22,10 @@ def write_results(results: Results) -> Path:
     from bench.page import page  # with plotly, which others need not wait for
 
     report = content(results)
-    try:
+    with writing(results.folder):
         text = markdown(report, _draw(report))
         (results.folder / "report.md").write_text(text, encoding="utf-8")
         (results.folder / "report.html").write_text(page(report), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"Cannot write the report into {str(results.folder)!r} ({error.strerror}).") from error
     return results.folder / "report.md"
 
 

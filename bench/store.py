@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.errors import InputError
+from bench.errors import InputError, writing
 
 DOCUMENTED = (
     "method options recipe dataset resolution grid steps nfe guidance seeds samples "
@@ -38,12 +38,10 @@ class Store:
     def __init__(self, folder: Path):
         """Open or create the directory. Raises InputError if it cannot be written or holds something else."""
         self.folder = folder
-        try:
+        with writing(folder):
             (folder / "raw").mkdir(parents=True, exist_ok=True)
             _write(folder / ".writable", "")
             (folder / ".writable").unlink()
-        except OSError as error:
-            raise InputError(f"Cannot write to {str(folder)!r} ({error.strerror}): choose another --output.") from error
         existing = read_results(folder) if (folder / "results.csv").exists() else empty_frame()
         self.rows: dict[str, dict] = {row["cell"]: row for row in existing.to_dict("records")}
 

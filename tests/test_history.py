@@ -62,3 +62,12 @@ def test_wrong_input_is_one_sentence(tmp_path, prepare, words):
     result = CliRunner().invoke(main, ["history", *runs, "--output", str(tmp_path / "history")])
     assert result.exit_code == 2
     assert words in result.output
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = write_run(tmp_path / "a", "a")
+    for command in (["history", run], ["baseline", "update", run, "--reason", "first"]):
+        result = CliRunner().invoke(main, [*map(str, command), "--output", str(tmp_path / "file" / "below")])
+        assert result.exit_code == 2
+        assert "Cannot write to" in result.output
