@@ -25,7 +25,7 @@ from methods import trajectory
 
 SEGMENTS = 5  # of a timed sampling run; bare forwards stand between them
 LEAST_ROUNDS, ROUNDS = 3, 12  # timed batches at least, and at most where the images need no more
-ENOUGH = 6.0  # seconds of timed sampling, after which the least number of rounds will do
+ENOUGH = 4.0  # seconds of timed sampling, after which the least number of rounds will do
 PRECISE = 0.01  # the standard error of the overhead ratio, relative, at which no more rounds are needed
 PICTURED = 16  # images of each cell that are kept
 NOISY = 0.075  # half the gate's margin: a ratio whose 95 % interval reaches further is marked
