@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from bench.published import comparable
 from bench.ranking import pareto
 from bench.results import Results
-from bench.table import number, seconds_per_image, with_interval
+from bench.table import ERROR, fitted_orders, number, order, seconds_per_image, with_interval
 from bench.ticks import ticks
 
 # Readable on white and on black; the symbol changes once the colours are used up.
@@ -76,27 +76,31 @@ def charts(group: Results, mark: str = "") -> Iterator[tuple[str, str]]:
 
 def figures(group: Results) -> Iterator[tuple[str, go.Figure]]:
     """The charts of one protocol, with their titles."""
-    rows = group.scored
-    if rows.empty:
-        return
-    looks = _looks(rows)
-    counted = Axis(rows["nfe"], None, "network evaluations per image (NFE)", "NFE")
-    figure = _figure(rows, counted, group.fid, looks)
-    _add_published(figure, comparable(group))
-    yield f"{group.fid} against evaluations", figure
+    rows, looks = group.scored, _looks(group)
+    if len(rows):
+        figure = _figure(rows, _counted(rows), group.fid, looks)
+        _add_published(figure, comparable(group))
+        yield f"{group.fid} against evaluations", figure
+    if len(group.solved):
+        yield f"{ERROR} against evaluations", _errors(group.solved, looks)
     for machine, timed in group.timed.groupby("machine", sort=False):
         spread = 1e3 * timed["latency_iqr_s"] / timed["batch_size"].astype("float64") / 2
         clocked = Axis(1e3 * seconds_per_image(timed), spread, "milliseconds per image", "ms")
         yield f"{group.fid} against time on {machine}", _figure(timed, clocked, group.fid, looks)
 
 
+def _counted(rows: pd.DataFrame) -> Axis:
+    return Axis(rows["nfe"], None, "network evaluations per image (NFE)", "NFE")
+
+
 def legend(group: Results) -> list[Entry]:
     """The entries for the charts of one protocol."""
-    rows = group.scored
+    rows, orders = group.scored, fitted_orders(group.solved)
     entries = [
-        Entry(name, name, SYMBOLS[symbol], colour, method=True) for name, (colour, symbol) in _looks(rows).items()
+        Entry(name, name + orders.get(name, ""), SYMBOLS[symbol], colour, method=True)
+        for name, (colour, symbol) in _looks(group).items()
     ]
-    if entries:
+    if len(rows):
         entries.append(Entry(FRONT, FRONT, "▬", "#d9a400"))
     for value in rows["fid_floor"].dropna().head(1):
         entries.append(Entry(FLOOR, f"real images (floor): {number(value)}", "╌", GREY))
@@ -107,17 +111,28 @@ def legend(group: Results) -> list[Entry]:
     return entries
 
 
-def _looks(rows: pd.DataFrame) -> dict[str, tuple[str, str]]:
+def _looks(group: Results) -> dict[str, tuple[str, str]]:
     looks = [(colour, symbol) for symbol in SYMBOLS for colour in COLOURS]
-    return {name: looks[index % len(looks)] for index, name in enumerate(rows["name"].unique())}
+    names = dict.fromkeys([*group.scored["name"], *group.solved["name"]])
+    return {name: looks[index % len(looks)] for index, name in enumerate(names)}
 
 
 def _figure(rows: pd.DataFrame, axis: Axis, fid: str, looks: dict[str, tuple[str, str]]) -> go.Figure:
     figure = go.Figure()
     _add_front(figure, axis.values, rows["fid"])
-    for name, group in rows.groupby("name", sort=False):
-        _add_method(figure, name, group.loc[axis.values[group.index].sort_values().index], axis, looks[name])
+    _add_methods(figure, rows, axis, "fid", looks)
     _add_levels(figure, rows, axis)
+    return _laid_out(figure, axis, fid, rows["fid"])
+
+
+def _errors(rows: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> go.Figure:
+    figure, axis = go.Figure(), _counted(rows)
+    _add_methods(figure, rows, axis, "trajectory_rmse", looks)
+    figure = _laid_out(figure, axis, ERROR, rows["trajectory_rmse"])
+    return figure.update_yaxes(tickvals=None, ticktext=None, tickmode="auto", exponentformat="power", dtick=1)
+
+
+def _laid_out(figure: go.Figure, axis: Axis, title: str, values: pd.Series) -> go.Figure:
     figure.update_layout(
         template="none", height=HEIGHT, autosize=True, showlegend=False, hovermode="closest", dragmode=False,
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
@@ -125,7 +140,7 @@ def _figure(rows: pd.DataFrame, axis: Axis, fid: str, looks: dict[str, tuple[str
     )  # fmt: skip
     look = {"type": "log", "gridcolor": GRID, "linecolor": GREY, "zeroline": False, "automargin": True}
     figure.update_xaxes(title=axis.title, **look, **_ticks(axis.values, few=0 if axis.spread is not None else FEW))
-    figure.update_yaxes(title=fid, **look, **_ticks(rows["fid"]))
+    figure.update_yaxes(title=title, **look, **_ticks(values))
     return figure
 
 
@@ -134,8 +149,19 @@ def _ticks(values: Iterable[float], few: int = 0) -> dict[str, list]:
     return {"tickvals": places, "ticktext": [f"{place:g}" for place in places]}
 
 
-def _add_method(figure: go.Figure, name: str, rows: pd.DataFrame, axis: Axis, look: tuple[str, str]) -> None:
+def _add_methods(
+    figure: go.Figure, rows: pd.DataFrame, axis: Axis, column: str, looks: dict[str, tuple[str, str]]
+) -> None:
+    for name, group in rows.groupby("name", sort=False):
+        ordered = group.loc[axis.values[group.index].sort_values().index]
+        _add_method(figure, name, ordered, axis, column, looks[name])
+
+
+def _add_method(
+    figure: go.Figure, name: str, rows: pd.DataFrame, axis: Axis, column: str, look: tuple[str, str]
+) -> None:
     x, (colour, symbol) = axis.values[rows.index], look
+    barred = column == "fid" and rows["fid_ci_high"].notna().any()
     bars = {"color": colour, "thickness": 1.2, "width": 4}
     fid_bars = {
         "array": (rows["fid_ci_high"] - rows["fid"]).fillna(0).tolist(),
@@ -143,8 +169,8 @@ def _add_method(figure: go.Figure, name: str, rows: pd.DataFrame, axis: Axis, lo
     }
     x_bars = None if axis.spread is None else bars | {"array": axis.spread[rows.index].fillna(0).tolist()}
     figure.add_scatter(
-        x=x.tolist(), y=rows["fid"].tolist(), name=name, mode="lines+markers",
-        error_y=bars | fid_bars if rows["fid_ci_high"].notna().any() else None, error_x=x_bars,
+        x=x.tolist(), y=rows[column].tolist(), name=name, mode="lines+markers",
+        error_y=bars | fid_bars if barred else None, error_x=x_bars,
         line={"color": colour, "width": 1.5}, marker={"symbol": symbol, "size": 8},
         hovertext=[_hover(row, value, axis.unit) for value, (_, row) in zip(x, rows.iterrows(), strict=True)],
         hoverinfo="text",
@@ -156,8 +182,10 @@ def _hover(row: pd.Series, x: float, unit: str) -> str:
         f"<b>{escape(row['name'])}</b>",
         "adaptive steps" if pd.isna(row["steps"]) else f"{row['steps']} steps",
         f"NFE {row['nfe']:g}",
-        f"{with_interval(row)}",
     ]
+    lines += [with_interval(row)] * pd.notna(row["fid"])
+    lines += [f"{ERROR} {number(row['trajectory_rmse'], '{:.2g}')}"] * pd.notna(row["trajectory_rmse"])
+    lines += [f"order {order(row)}"] * pd.notna(row["order"])
     return "<br>".join(lines + [f"{number(x)} {unit} per image"] * (unit != "NFE"))
 
 

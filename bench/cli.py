@@ -38,10 +38,10 @@ def main() -> None:
 
 
 @main.command("run")
-@click.option("--methods", metavar="SPECS", help="As in ddim[eta=0.5],flow.  [default: ddpm,ddim,pf_ode,flow]")
+@click.option("--methods", metavar="SPECS", help="As in ddim[eta=0.5],flow, or all.  [default: ddpm,ddim,pf_ode,flow]")
 @click.option("--steps", metavar="N,...", help="Intervals of the time grid, one or several counts.  [default: 10,50]")
 @click.option("--nfe", metavar="N,...", help="Instead of --steps: at most this many network evaluations per image.")
-@click.option("--dataset", metavar="NAME", help="What the networks were trained on.  [default: digits]")
+@click.option("--dataset", metavar="NAME", help="digits, or one with exact answers: mixture ...  [default: digits]")
 @click.option("--recipe", metavar="NAME", help="Run every method on this recipe's checkpoint instead of its own.")
 @click.option("--grid", metavar="NAME", help="Time grid for all, as in karras[rho=5].  [default: each method's own]")
 @click.option("--samples", type=int, metavar="N", help="Images per cell and seed block.  [default: 1000]")

@@ -10,13 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.distributions import Distribution, Empirical, Gaussian, GaussianMixture, cosines
 from bench.errors import InputError
+from bench.frechet import Statistics
 from methods import Plugin, Registry
 
 
 def to_uint8(images: Tensor) -> Tensor:
     """[-1, 1] floats -> uint8, rounded: the one quantisation for samples and references alike."""
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def as_picture(images: Tensor) -> Tensor:
+    """uint8 images as they are, floats by `to_uint8`."""
+    return images if images.dtype == torch.uint8 else to_uint8(images)
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -30,6 +37,7 @@ class Images:
 
     held_out_reference: whether quality is measured against the held-out images, and its floor on the training images;
     otherwise, by the field's convention, the other way round.
+    known: the exact mean and covariance of an exact data set, whose images are float64 and stay as they are.
     """
 
     train: Tensor
@@ -37,6 +45,11 @@ class Images:
     test: Tensor
     test_labels: Tensor
     held_out_reference: bool = False
+    known: Statistics | None = None
+
+    def finished(self, images: Tensor) -> Tensor:
+        """What a sampler made (N, C, H, W), in the form of these images: uint8, but for exact data."""
+        return images.double() if self.known else to_uint8(images)
 
     @property
     def reference(self) -> Tensor:
@@ -63,13 +76,22 @@ def digest(*tensors: Tensor) -> str:
 
 
 class Dataset(Plugin, ABC):
-    """A source of images. `preset` names the U-Net that fits them, `extractor` the features that FID is measured on."""
+    """A source of images. `preset` names the U-Net that fits them, `extractor` the features that FID is measured on.
+
+    metrics: the figures of quality unless told otherwise.
+    """
 
     resolution: ClassVar[int]
     channels: ClassVar[int]
     classes: ClassVar[int]
     preset: ClassVar[str]
     extractor: ClassVar[str] = "inception-v3-compat"
+    metrics: ClassVar[tuple[str, ...]] = ("fid", "novelty")
+
+    @cached_property
+    def distribution(self) -> Distribution | None:
+        """Where the images come from if that is known in closed form, so that no network need be trained."""
+        return None
 
     @abstractmethod
     def load(self, root: str | None = None, download: bool = False) -> Images:
@@ -147,3 +169,73 @@ class FashionMNIST(TorchvisionData):
     """Fashion-MNIST: 60,000 pieces of clothing of 28x28 for training, 10,000 for testing."""
 
     resolution, channels, classes, preset, source = 28, 1, 10, "mnist", "FashionMNIST"
+
+
+class Exact(Dataset, ABC):
+    """Data whose noised versions are known in closed form: no network, no features, no quantisation."""
+
+    preset: ClassVar[str] = ""
+    channels, classes, extractor, metrics = 1, 0, "pixels", ("fid", "wasserstein", "trajectory_rmse", "order")
+
+    @property
+    @abstractmethod
+    def distribution(self) -> Distribution: ...
+
+    def load(self, root=None, download=False):
+        if root or download:
+            raise InputError(f"{self.name} is computed, not read: leave out --data-root and --download.")
+        generator = torch.Generator().manual_seed(0)
+        shape = (2, -1, self.channels, self.resolution, self.resolution)
+        others, reference = self.distribution.draw(2 * DRAWN, generator).view(shape)
+        labels = torch.zeros(DRAWN, dtype=torch.int64)
+        return Images(others, labels, reference, labels, True, self.distribution.statistics)
+
+
+DRAWN = 2000  # real images of an exact data set, in each split
+
+
+def _spread(down: float, across: float, size: int) -> Tensor:
+    """Variances (D,) along `cosines`, falling with frequency at one rate down the image and at another across."""
+    place = torch.arange(size, dtype=torch.float64)
+    order = (place[:, None] + place).flatten().argsort(stable=True)
+    return (0.4 * down ** place[:, None] * across**place).flatten()[order] ** 2
+
+
+@DATASETS.register("gaussian")
+@dataclass(frozen=True)
+class GaussianData(Exact):
+    """One anisotropic Gaussian in images of 4x4: score, velocity, flow map and moments in closed form."""
+
+    resolution = 4
+
+    @cached_property
+    def distribution(self):
+        axes = cosines(4)
+        return Gaussian(0.8 * axes[None, :, 1], axes[None], _spread(0.5, 0.8, 4)[None])
+
+
+@DATASETS.register("mixture")
+@dataclass(frozen=True)
+class MixtureData(Exact):
+    """Four anisotropic Gaussians in images of 4x4: score and moments in closed form, the flow map solved to 1e-10."""
+
+    resolution = 4
+
+    @cached_property
+    def distribution(self):
+        axes = cosines(4)
+        means = torch.stack([1.6 * axes[:, 1], -1.6 * axes[:, 1], 1.6 * axes[:, 2], -1.6 * axes[:, 2]])
+        steep, even = _spread(0.5, 0.8, 4), _spread(0.8, 0.5, 4)
+        return GaussianMixture(means, axes.expand(4, -1, -1), torch.stack([steep, even, even, steep]))
+
+
+@DATASETS.register("empirical")
+@dataclass(frozen=True)
+class EmpiricalData(Exact):
+    """The 1000 training digits and nothing else: what a network that has learnt them by heart would predict."""
+
+    resolution = 8
+
+    @cached_property
+    def distribution(self):
+        return Empirical(to_float(Digits().load().train).double().flatten(1))

@@ -14,11 +14,12 @@ from torch_fidelity.utils import create_feature_extractor
 
 from bench.accumulators import Seen
 from bench.classifier import DIGITS, FEATURES, DigitsCNN
-from bench.data import Images, to_float, to_uint8
+from bench.data import Images, to_float
 from bench.dinov2 import DinoV2Extractor
 from bench.errors import InputError
 from bench.frechet import Reference, Statistics
 from bench.neighbours import nearest_distances, radii
+from bench.transport import transport_distance
 from models import CheckpointError, load, shipped
 
 T = TypeVar("T")
@@ -111,6 +112,23 @@ class Extractor:
         return self.see(images).features
 
 
+class Pixels:
+    """No extractor at all: the pixels themselves, for data that is known exactly."""
+
+    name, digest = "pixels", "none"
+
+    def __init__(self, width: int):
+        self.width = width
+
+    def see(self, images: Tensor) -> Seen:
+        """Images (N, C, H, W) as vectors (N, D) in float64 on the CPU."""
+        return Seen(self(images))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """The same, alone."""
+        return images.flatten(1).double().cpu()
+
+
 def _find_inception() -> None:
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_WEIGHTS
     if not path.exists():
@@ -125,7 +143,7 @@ class RealFeatures:
     """The features (N, D) of the real images: the two splits, and what is made of them once a run."""
 
     images: Images
-    extractor: Extractor
+    extractor: Extractor | Pixels
     _made: dict[tuple, object] = field(default_factory=dict)
 
     @cached_property
@@ -155,7 +173,7 @@ class RealFeatures:
 
     @cached_property
     def _gaussian(self) -> Reference:
-        return Reference(Statistics.of(self.reference))
+        return Reference(self.images.known or Statistics.of(self.reference))
 
     def distance(self, samples: Statistics) -> float:
         """The Frechet distance of samples to the reference."""
@@ -197,8 +215,14 @@ class RealFeatures:
         statistics, generator = Statistics(self.width), torch.Generator().manual_seed(0)
         for start in range(0, samples, BATCH):
             shape = (min(BATCH, samples - start), *self.images.reference.shape[1:])
-            statistics.update(self.extractor(to_uint8(torch.randn(shape, generator=generator))))
+            statistics.update(self.extractor(self.images.finished(torch.randn(shape, generator=generator))))
         return self.distance(statistics)
+
+    def transport_floor(self, samples: int) -> float:
+        """W2 of as many real images that are not the reference."""
+        return self._once(
+            "transport", samples, lambda: transport_distance(self.others[:samples], self.reference[:samples])
+        )
 
     def radii(self, neighbours: int) -> Tensor:
         """The distance (N,) of each reference image to its `neighbours`-th nearest among the others of them."""

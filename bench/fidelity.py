@@ -12,28 +12,27 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from bench.accumulators import Accumulator
-from bench.data import DATASETS, digest
+from bench.data import DATASETS, Dataset, digest
 from bench.directions import DIRECTIONS
 from bench.errors import InputError
-from bench.features import Extractor, RealFeatures
+from bench.features import Extractor, Pixels, RealFeatures
 from bench.metrics import METRICS, Metric
 from bench.network import Backbone
 from bench.plan import Job, Sweep
-
-DEFAULT_METRICS = ("fid", "novelty")
 
 
 class Quality:
     """The reference, its features and the metrics of a sweep. Raises InputError if any of them cannot be had."""
 
     def __init__(self, sweep: Sweep, device: torch.device):
-        metrics = [METRICS.get(spec) for spec in sweep.metrics or DEFAULT_METRICS]
-        _check_distinct(metrics)
-        self.metrics_named = [str(metric) for metric in metrics]
         dataset = DATASETS.get(sweep.dataset)
+        metrics = [METRICS.get(spec) for spec in sweep.metrics or dataset.metrics]
+        _check_distinct(metrics)
+        _check_exact(metrics, dataset)
+        self.metrics_named = [str(metric) for metric in metrics]
         self.images = dataset.load(sweep.data_root, sweep.download)
         logits = any(metric.logits for metric in metrics)
-        self.extractor = Extractor(dataset.extractor, device, sweep.download, logits)
+        self.extractor = _extractor(dataset, device, sweep.download, logits)
         self.real = RealFeatures(self.images, self.extractor)
         self.metrics = [(metric, self._real_for(metric, device)) for metric in metrics]
         _check_enough(self.metrics, sweep.samples)
@@ -48,7 +47,7 @@ class Quality:
             "features": self.extractor.width,
             "samples": sweep.samples,
             "seeds": list(sweep.seeds),
-            "quantisation": "round to uint8",
+            "quantisation": "none" if dataset.distribution else "round to uint8",
             "labels": "uniform and independent per image",
         } | self._own_extractors()
 
@@ -132,6 +131,21 @@ def _check_distinct(metrics: list[Metric]) -> None:
     twice = [name for name, count in Counter(metric.name for metric in metrics).items() if count > 1]
     if twice:
         raise InputError(f"--metrics names {twice[0]!r} twice, and a row has room for one: leave one of them out.")
+
+
+def _check_exact(metrics: list[Metric], dataset: Dataset) -> None:
+    for metric in metrics:
+        if metric.exact and not dataset.distribution:
+            exact = ", ".join(name for name in DATASETS.names() if DATASETS.get(name).distribution)
+            raise InputError(f"{metric} needs a data set that is known exactly: choose --dataset {exact}.")
+        if metric.logits and dataset.distribution:
+            raise InputError(f"{metric} needs a classifier, and {dataset.name} has none: leave it out of --metrics.")
+
+
+def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: bool) -> Extractor | Pixels:
+    if dataset.distribution:
+        return Pixels(dataset.channels * dataset.resolution**2)
+    return Extractor(dataset.extractor, device, download, logits)
 
 
 def _check_enough(metrics: list[tuple[Metric, RealFeatures]], samples: int) -> None:

@@ -29,6 +29,13 @@ class Statistics:
             statistics.update(chunk)
         return statistics
 
+    @classmethod
+    def known(cls, mean: Tensor, covariance: Tensor) -> "Statistics":
+        """Those of a distribution, which needs no features: mean (D,) and covariance (D, D)."""
+        statistics = cls(len(mean))
+        statistics.count, statistics.mean, statistics._scatter = 2, mean, covariance
+        return statistics
+
     def update(self, features: Tensor) -> None:
         """Add features (B, D)."""
         if len(features) == 0:

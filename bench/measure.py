@@ -15,7 +15,7 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor
 
-from bench.data import to_uint8
+from bench.data import as_picture
 from bench.network import Backbone, Network
 from bench.noise import ImageNoise
 from bench.plan import Job, evaluations
@@ -145,7 +145,7 @@ def measure(
 ) -> Iterator[tuple[int, Tensor]]:
     """Generate `samples` images for each seed block, in full batches so that all are alike, and time them into `cell`.
 
-    Yields the seed block and uint8 images (B, C, H, W), batch after batch, so that nobody need hold them all.
+    Yields the seed block and finished images (B, C, H, W), batch after batch, so that nobody need hold them all.
     No seed blocks, no images: then the cell is only timed.
     Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
     """
@@ -157,7 +157,7 @@ def measure(
             for start in range(0, samples, cell.batch_size):
                 images = _batch(job, backbone, block, start, cell, timing, gauge)[: samples - start]
                 if cell.pictured is None:
-                    cell.pictured = images[:PICTURED]
+                    cell.pictured = as_picture(images[:PICTURED])
                 yield block, images
         while timing and _needs_another_round(cell):
             _batch(job, backbone, 0, 0, cell, timing, gauge)
@@ -188,7 +188,7 @@ def generate(
 
     `before` and `after` are called off the clock, around each of the segments of the run.
     """
-    x = noise(torch.empty(len(noise.indices), *backbone.image_shape, device=backbone.device))
+    x = backbone.noise(noise)
     field = backbone.field(backbone.labels(noise.block, noise.indices))
     gauge.network = field.net
     states = trajectory(job.method, field, x, job.steps, noise, job.grid)
@@ -208,7 +208,7 @@ def generate(
 
 @torch.inference_mode()
 def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, timing: bool, gauge: Gauge) -> Tensor:
-    """uint8 images of a full batch; where it is timed, the bare forwards stand before and after in turn."""
+    """Finished images of a full batch; where it is timed, the bare forwards stand before and after in turn."""
     noise, forwards = ImageNoise(block, range(start, start + cell.batch_size)), []
     inputs = _forward_inputs(backbone, cell.batch_size)
 
@@ -226,7 +226,7 @@ def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, tim
     cell.evaluations.append(nfe)
     if timing:
         cell.rounds.append(Round(seconds, sum(network.stopwatch.seconds()), float(np.mean(forwards)), nfe))
-    return to_uint8(images).cpu()
+    return backbone.finished(images).cpu()
 
 
 def _forward_inputs(backbone: Backbone, batch_size: int) -> tuple:

@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.accumulators import Accumulator, Blind, Classes, Hit, Kept, Moments
 from bench.frechet import Statistics
 from bench.neighbours import balls_around, nearest_distances, radii
+from bench.transport import transport_distance
 from methods import Between, Plugin, Registry
 
 if TYPE_CHECKING:  # torch-fidelity takes a second to import
@@ -22,10 +23,14 @@ RISE_IS_WORSE, FALL_IS_WORSE, NO_VERDICT = 1, -1, 0
 
 
 class Metric(Plugin, ABC):
-    """A figure of quality. `columns` says which way each gets worse, `logits` whether it needs the classifier's."""
+    """A figure of quality.
+
+    columns: which way each gets worse. logits: whether it needs the classifier's. exact: whether it needs exact data.
+    """
 
     columns: ClassVar[dict[str, int]]
     logits: ClassVar[bool] = False
+    exact: ClassVar[bool] = False
 
     @abstractmethod
     def start(self, real: "RealFeatures") -> Accumulator:
@@ -269,3 +274,43 @@ class TrajectoryRMSE(Metric):
         from bench.trajectory import trajectory_rmse
 
         return {"trajectory_rmse": trajectory_rmse(job, backbone, block)}
+
+
+@METRICS.register("wasserstein")
+@dataclass(frozen=True)
+class Wasserstein(Metric):
+    """W2 of the first samples and as many real images, by exact transport between them, with its floor.
+
+    images: how many of each; the time grows with the cube of it.
+    """
+
+    images: Annotated[int, Between(2, 5000)] = 500
+
+    columns: ClassVar = {"wasserstein": RISE_IS_WORSE, "wasserstein_floor": NO_VERDICT}
+
+    def start(self, real):
+        def score(features: Tensor) -> dict[str, float]:
+            count = min(self.images, len(features), len(real.reference), len(real.others))
+            target = real.reference[:count]
+            pair = (transport_distance(features[:count], target), real.transport_floor(count))
+            return dict(zip(self.columns, pair, strict=True))
+
+        return Kept(score)
+
+
+@METRICS.register("order")
+@dataclass(frozen=True)
+class Order(Metric):
+    """Order of convergence fitted to the exact flow from 128 to 256 steps, beside the declared one; exact data only."""
+
+    columns: ClassVar = {"order": NO_VERDICT, "order_declared": NO_VERDICT}
+    exact = True
+
+    def start(self, real):
+        return Blind()
+
+    def replay(self, job, backbone, block):
+        from bench.order import fitted_order
+
+        declared = job.method.convergence
+        return {"order": fitted_order(job, backbone), "order_declared": float("nan") if declared is None else declared}

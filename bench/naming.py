@@ -14,8 +14,13 @@ def fid_name(quality: Mapping | None) -> str:
 
 
 def in_features(figure: str, quality: Mapping | None) -> str:
-    """The name of a figure that depends on the extractor: by itself if that is Inception, as the field has it."""
+    """The name of a figure that depends on the extractor: by itself if that is Inception, as the field has it.
+
+    On exact data there is no extractor, and so no FID but the distance alone.
+    """
     extractor = (quality or {}).get("extractor", "")
+    if (figure, extractor) == ("FID", "pixels"):
+        return "Frechet distance"
     return figure if extractor.startswith("inception") else f"{figure} ({extractor})"
 
 

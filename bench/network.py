@@ -7,9 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bench.data import Dataset
+from bench.data import Dataset, to_uint8
+from bench.distributions import Distribution
 from bench.errors import InputError
-from bench.noise import image_labels
+from bench.exact import ClosedForm, closed_form
+from bench.noise import ImageNoise, image_labels
 from bench.timing import Stopwatch
 from methods import Field, Recipe, get_recipe
 from models import PRESETS, CheckpointError, UNet, load, shipped
@@ -37,17 +39,19 @@ class Network:
 class Backbone:
     """A trained (or, for timing, random) U-Net ready to run, with the recipe that says how to read it.
 
-    source: "shipped", "random", or the path of the user's own checkpoint.
-    digest: of the checkpoint file, or "random".
+    source: "shipped", "random", "exact", or the path of the user's own checkpoint.
+    digest: of the checkpoint file, or "random", or the name of an exact data set.
+    distribution: what an exact data set knows of itself.
     """
 
-    unet: UNet
+    unet: UNet | ClosedForm
     net: nn.Module  # the U-Net, compiled or not
     recipe: Recipe
     source: str
     digest: str
     dtype: torch.dtype
     device: torch.device
+    distribution: Distribution | None = None
 
     @property
     def compiled(self) -> bool:
@@ -59,6 +63,21 @@ class Backbone:
         """(C, H, W)."""
         config = self.unet.config
         return config.image_channels, config.resolution, config.resolution
+
+    def noise(self, noise: ImageNoise) -> Tensor:
+        """The normal numbers (B, C, H, W) that images start from: in float32, or better if the network is."""
+        dtype = torch.promote_types(self.dtype, torch.float32)
+        return noise(torch.empty(len(noise.indices), *self.image_shape, dtype=dtype, device=self.device))
+
+    def finished(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) as they are scored: uint8, but floats as they are on an exact data set."""
+        return images if self.distribution else to_uint8(images)
+
+    def exact_flow(self, x: Tensor, start: float = 1.0, end: float = 0.0) -> Tensor:
+        """Where the exact flow takes states x (B, C, H, W). Raises ValueError where there is none but the network."""
+        if self.distribution is None:
+            raise ValueError(f"{self.source} {self.digest} is a trained network: its exact flow is not known.")
+        return self.distribution.flow(x.double().flatten(1), self.recipe.path, start, end).view_as(x)
 
     def field(self, label: Tensor | None) -> Field:
         """A Field with a fresh counter, for images with these labels (B,)."""
@@ -89,7 +108,13 @@ def checkpoint_path(folder: str | None, dataset: str, recipe: str) -> Path:
 def load_backbone(
     recipe: str, dataset: Dataset, folder: str | None, device: torch.device, dtype: torch.dtype, compiled: bool
 ) -> Backbone:
-    """The trained network of a recipe. Raises InputError or CheckpointError if there is none that fits."""
+    """The trained network of a recipe, or the closed form that an exact data set has.
+
+    Raises InputError or CheckpointError if there is none that fits.
+    """
+    if dataset.distribution:
+        net = closed_form(recipe, dataset).to(device)
+        return Backbone(net, net, net.recipe, "exact", dataset.name, torch.float64, device, dataset.distribution)
     checkpoint = load(find_checkpoint(folder, dataset.name, recipe))
     unet = checkpoint.unet()
     trained = (checkpoint.metadata.get("recipe"), unet.config.resolution, unet.config.image_channels)

@@ -37,7 +37,7 @@ def page(report: Content) -> str:
     body += [_published(section) for section in report.sections if len(section.published)]
     body += ["<h2>How to read this</h2>", _list(report.reading)]
     body += ["<h2>How to repeat this</h2>", *_origins(report), _commands(report.commands)]
-    charted = any(len(section.group.scored) for section in report.sections)
+    charted = any(len(section.group.scored) + len(section.group.solved) for section in report.sections)
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><title>{escape(report.title)}</title>"

@@ -12,7 +12,7 @@ from bench.gallery import Gallery
 from bench.published import comparable
 from bench.ranking import pareto
 from bench.results import Results
-from bench.table import number, seconds_per_image
+from bench.table import ERROR, fitted_orders, number, seconds_per_image
 from bench.ticks import ticks
 
 MARGIN = 1  # pixels between images, in pixels of the image
@@ -43,6 +43,8 @@ def _figures(group: Results, tiles: Gallery) -> Iterator[tuple[str, str, Figure]
         yield "Samples, on the same noise", "samples", _samples(tiles)
     if len(group.scored):
         yield f"{group.fid} against evaluations", "quality", _against_evaluations(group)
+    if len(group.solved):
+        yield f"{ERROR} against evaluations", "error", _errors(group.solved)
     for index, (machine, rows) in enumerate(group.timed.groupby("machine", sort=False)):
         title = f"{group.fid} against time on {machine}"
         yield title, "latency" + (f"-{index + 1}" if index else ""), _against_time(group, rows)
@@ -90,6 +92,21 @@ def _against_evaluations(group: Results) -> Figure:
         )
     _levels(axes, rows)
     _ticks(axes, [*rows["nfe"], *others["nfe"]], [*rows["fid"], *others["fid"]], FEW)
+    _legend(figure)
+    return figure
+
+
+def _errors(rows: pd.DataFrame) -> Figure:
+    figure, axes = _axes("network evaluations per image (NFE)", ERROR)
+    orders = fitted_orders(rows)
+    for row, colour, marker in _methods(rows):
+        name = row["name"].iloc[0]
+        axes.plot(row["nfe"], row["trajectory_rmse"], f"{marker}-", markersize=5, color=colour,
+                  label=name + orders.get(name, ""))  # fmt: skip
+    limits = axes.get_xlim()
+    axes.set_xticks(ticks(rows["nfe"], FEW), [f"{place:g}" for place in ticks(rows["nfe"], FEW)])
+    axes.minorticks_off()
+    axes.set(xlim=limits)
     _legend(figure)
     return figure
 

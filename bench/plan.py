@@ -12,9 +12,10 @@ from bench.noise import BLOCKS, IMAGES_PER_BLOCK
 from methods import GRIDS, METHODS, Field, Method, Recipe, get_recipe, nearest, sample, split_specs
 from models import PRESETS
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DEFAULT_STEPS = (10, 50)
 DEFAULT_SAMPLES = 1000
+ALL = "all"  # every method, where methods are named
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Sweep:
     """The options of `bench run`. Giving one where it has no effect is an error; None stands for not given.
 
     Lists may be given as sequences or as on the command line: methods="ddim[eta=0.5],flow", steps="10,50", seeds="0-4".
+    methods="all" is every method.
     """
 
     methods: Sequence[str] | str = ("ddpm", "ddim", "pf_ode", "flow")
@@ -66,7 +68,7 @@ def normalise(sweep: Sweep) -> Sweep:
     _reject_idle_options(sweep)
     sweep = replace(
         sweep,
-        methods=_unique(_items(sweep.methods, split_specs), "--methods"),
+        methods=_unique(_every(_items(sweep.methods, split_specs)), "--methods"),
         steps=_counts(sweep.steps, "--steps"),
         nfe=_counts(sweep.nfe, "--nfe"),
         seeds=_seeds("0" if sweep.seeds is None else sweep.seeds),
@@ -75,7 +77,18 @@ def normalise(sweep: Sweep) -> Sweep:
         metrics=None if sweep.metrics is None else _unique(_items(sweep.metrics, split_specs), "--metrics"),
     )
     _check_values(sweep)
-    return sweep
+    return _for_exact_data(sweep) if sweep.dataset and DATASETS.get(sweep.dataset).distribution else sweep
+
+
+def _for_exact_data(sweep: Sweep) -> Sweep:
+    """There is no network to load, to time or to run at low precision. Raises InputError for options about one."""
+    idle = {"--weights": sweep.weights, "--compile": sweep.compile, "--no-quality": not sweep.quality}
+    given = [option for option, value in idle.items() if value]
+    if sweep.dtype not in ("float32", "float64"):
+        given.append("--dtype")
+    if given:
+        raise InputError(f"{sweep.dataset} has a closed form in float64 and no network: leave out {given[0]}.")
+    return replace(sweep, timing=False, dtype="float64")
 
 
 def expand(sweep: Sweep) -> list[Job]:
@@ -159,6 +172,11 @@ def _check_values(sweep: Sweep) -> None:
 
 def _items(value: Sequence[str] | str, split: Callable[[str], list[str]]) -> list[str]:
     return split(value) if isinstance(value, str) else list(value)
+
+
+def _every(specs: Iterable[str]) -> list[str]:
+    """The specs, with `all` replaced by every method there is."""
+    return [name for spec in specs for name in (METHODS.names() if spec.strip() == ALL else [spec])]
 
 
 def _unique(items: Iterable[Any], option: str) -> tuple:

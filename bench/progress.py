@@ -35,7 +35,7 @@ def show(session: Session) -> bool:
     """Execute a session with a bar for the sweep and one for the cell; returns whether it was interrupted."""
     console = Console(stderr=True)
     for name, backbone in session.backbones.items():
-        if backbone.source not in ("shipped", "random"):
+        if backbone.source not in ("shipped", "random", "exact"):
             console.print(f"{name} runs on your own checkpoint {backbone.source}", highlight=False)
     kept = len(session.jobs) - len(session.pending)
     if kept:

@@ -52,6 +52,11 @@ class Results:
         return self.rows[(self.rows["status"] == "ok") & self.rows["fid"].notna()]
 
     @property
+    def solved(self) -> pd.DataFrame:
+        """The rows that have an error against the exact solution, or a fine one."""
+        return self.rows[(self.rows["status"] == "ok") & (self.rows["trajectory_rmse"] > 0)]
+
+    @property
     def timed(self) -> pd.DataFrame:
         """The rows that have a FID and a latency."""
         return self.scored[self.scored["latency_s"].notna()]

@@ -14,8 +14,9 @@ import pandas as pd
 import torch
 
 from bench import report
-from bench.data import DATASETS
+from bench.data import DATASETS, as_picture
 from bench.errors import InputError
+from bench.exact import one_thread
 from bench.measure import PICTURED, Cell, Gauge, measure
 from bench.network import Backbone, load_backbone, pick_device, random_backbone
 from bench.plan import DTYPES, Job, Sweep, expand, normalise
@@ -125,12 +126,13 @@ class Session:
         self.store.describe(self.facts())
         self.store.write()
         if self.sweep.quality:
-            self.store.add_raw("reference", {"images": self.quality.images.reference[:PICTURED].numpy()})
+            self.store.add_raw("reference", {"images": as_picture(self.quality.images.reference[:PICTURED]).numpy()})
         try:
             for job in self.pending:
                 gauge = Gauge()
                 yield Started(job, gauge)
-                row = self.measure(job, gauge)
+                with one_thread() if self.backbones[job.recipe].distribution else nullcontext():
+                    row = self.measure(job, gauge)
                 self.store.add(row)
                 yield Finished(row)
         finally:

@@ -32,8 +32,18 @@ QUALITY = {
     "coverage": "**coverage**: share of the real neighbourhoods that hold a sample.",
     "novelty": "**novelty**: median feature distance from a generated image to its nearest training image, divided by "
     "the same for held-out images. Near 1: as new as unseen data. Near 0: copies of the training images.",
+    "wasserstein": "**Wasserstein**: W2 between samples and real images by exact transport; in the row of the real "
+    "images, what others of them score.",
+    "order": "**order**: log2 of how much the error falls from 128 to 256 steps in the middle of the path, against the "
+    "exact flow; in brackets what the method declares.",
     "trajectory_rmse": "**trajectory RMSE**: error of the pixels, in [-1, 1], against a fine solution of the network's "
     "own ODE from the same noise; empty for samplers that draw noise on their way.",
+}
+EXACT = {
+    "fid": "**{fid}**: squared, between {samples} generated images and the exact mean and covariance of the data, in "
+    "pixels; compare it only with figures under the same protocol `{protocol}`.",
+    "trajectory_rmse": "**trajectory RMSE**: error of the pixels against the exact flow from the same noise; empty for "
+    "samplers that draw noise on their way.",
 }
 JUDGED = {
     "rank": "**rank**: the places that a row may hold among those that spend as many evaluations (to 10 %): from 1 + "
@@ -131,7 +141,8 @@ def reading(results: Results, shown: Container[str]) -> list[str]:
     texts = ["**NFE**: network evaluations per image, counted. **steps**: intervals of the time grid."]
     for group in results.groups:
         if group.quality:
-            texts += [QUALITY[column].format(**_terms(group)) for column in QUALITY if column in has]
+            meanings = QUALITY | (EXACT if group.quality["extractor"] == "pixels" else {})
+            texts += [text.format(**_terms(group)) for column, text in meanings.items() if column in has]
     texts += [text for heading, text in JUDGED.items() if heading in shown]
     batches = rows["batch_size"].dropna().unique()
     batch = f" of {batches[0]}" if len(batches) == 1 else ""

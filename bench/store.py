@@ -18,6 +18,7 @@ DOCUMENTED = (
 ).split()
 ADDED = (  # older results may lack them
     "novelty density coverage inception_score fid_inf fd_dinov2 fd_dinov2_floor trajectory_rmse "
+    "wasserstein wasserstein_floor order order_declared "
     "fid_floor_sd fid_ceiling scores_per_seed "
     "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
     "latency_per_round overhead_per_round inner_per_round environment"
@@ -87,7 +88,7 @@ class Store:
 
 
 class SavedImages:
-    """All images of a cell, one uint8 array (N, C, H, W) a seed block in `images/CELL-BLOCK.npy`, written as they come.
+    """All images of a cell, one array (N, C, H, W) a seed block in `images/CELL-BLOCK.npy`, written as they come.
 
     A file is complete when it bears its name; while it grows it is called `.partial`.
     """
@@ -109,7 +110,7 @@ class SavedImages:
             self._finish()
             self.block, self.filled = block, 0
             shape = (self.samples, *images.shape[1:])
-            self.array = np.lib.format.open_memmap(self._path(".partial"), "w+", np.uint8, shape)
+            self.array = np.lib.format.open_memmap(self._path(".partial"), "w+", images.dtype, shape)
         self.array[self.filled : self.filled + len(images)] = images
         self.filled += len(images)
 

@@ -18,6 +18,7 @@ TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_si
     "compiled": "compiled"
 }
 FLOOR, CEILING = "real images", "noise"
+ERROR = "trajectory RMSE"
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -74,6 +75,7 @@ def _floor(group: Results, protocol: dict) -> list[dict]:
     values = {
         group.fid: _first(rows["fid_floor"]) + _first(rows["fid_floor_sd"], spread),
         "FD (DINOv2)": _first(rows["fd_dinov2_floor"]),
+        "Wasserstein": _first(rows["wasserstein_floor"]),
     }
     return [{"method": FLOOR} | protocol | values] if any(values.values()) else []
 
@@ -104,7 +106,7 @@ def _row(row: pd.Series, quality: Mapping, told: dict, rank: str, front: str) ->
 
 def _quality(row: pd.Series, quality: Mapping) -> dict:
     return {
-        "x floor": number(row["fid"] / row["fid_floor"], "{:.2f}"),
+        "x floor": _times_floor(row["fid"] / row["fid_floor"]),
         in_features("FID∞", quality): number(row["fid_inf"]),
         "FD (DINOv2)": number(row["fd_dinov2"]),
         in_features("KID", quality): number(row["kid"]) + spread(row["kid_se"]),
@@ -114,8 +116,14 @@ def _quality(row: pd.Series, quality: Mapping) -> dict:
         "density": number(row["density"], "{:.3f}"),
         "coverage": number(row["coverage"], "{:.3f}"),
         "novelty": number(row["novelty"], "{:.2f}"),
-        "trajectory RMSE": number(row["trajectory_rmse"]),
+        "Wasserstein": number(row["wasserstein"]),
+        ERROR: number(row["trajectory_rmse"]),
+        "order": order(row),
     }
+
+
+def _times_floor(ratio: float) -> str:
+    return number(ratio, "{:.2f}" if ratio < 100 else "")
 
 
 def _speed(row: pd.Series) -> dict:
@@ -132,6 +140,17 @@ def _speed(row: pd.Series) -> dict:
     }
 
 
+def order(row: Mapping) -> str:
+    """`2.98 (of 3)`: the fitted order of convergence, and the declared one; nothing where none was fitted."""
+    return number(row["order"], "{:.2f}") + number(row["order_declared"], " (of {:g})")
+
+
+def fitted_orders(rows: pd.DataFrame) -> dict[str, str]:
+    """Name -> `, order 2.98 (of 3)`, for the methods of which one was fitted."""
+    fitted = rows[rows["order"].notna()].drop_duplicates("name")
+    return {row["name"]: f", order {order(row)}" for _, row in fitted.iterrows()}
+
+
 def with_interval(row: Mapping) -> str:
     """The FID of a row, with the half-width of its 95 % interval if it has one."""
     half_width = (row["fid_ci_high"] - row["fid_ci_low"]) / 2
@@ -144,7 +163,7 @@ def number(value: float, form: str = "") -> str:
         return ""
     if form:
         return form.format(value)
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+    return f"{value:.0f}" if 100 <= abs(value) < 1e6 else f"{value:#.3g}"
 
 
 def spread(value: float) -> str:

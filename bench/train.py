@@ -133,14 +133,16 @@ def plan_training(
 ) -> Training:
     """What `bench train` is about to do, with the data loaded.
 
-    Raises InputError or SpecError for a name that does not exist, data that is not there, or a classifier that is asked
-    of other data than the digits.
+    Raises InputError or SpecError for a name that does not exist, data that is not there or needs no network, or a
+    classifier that is asked of other data than the digits.
     """
     source, where = DATASETS.get(dataset), pick_device(device)
     if recipe != CLASSIFIER:
         recipe = str(get_recipe(recipe))
     elif dataset != "digits":
         raise InputError(f"{CLASSIFIER} is a classifier of the digits: leave out --dataset.")
+    if source.distribution:
+        raise InputError(f"{dataset} is known in closed form: there is nothing to train, `bench run` needs no weights.")
     images, chosen = source.load(data_root, download), Settings(**settings)
     path = checkpoint_path(output, dataset, recipe)
 

@@ -30,5 +30,8 @@ def trajectory_rmse(job: Job, backbone: Backbone, block: int) -> float:
 @lru_cache(maxsize=64)
 def fine_solution(backbone: Backbone, block: int) -> Tensor:
     """Where the probability-flow ODE of this network takes the noise of the block's first images: (IMAGES, C, H, W)."""
+    if backbone.distribution:
+        x = backbone.noise(ImageNoise(block, range(IMAGES)))
+        return backbone.exact_flow(x * backbone.recipe.path.prior_std)
     job = Job(METHODS.get(FINE), str(backbone.recipe), None, None)
     return generate(job, backbone, ImageNoise(block, range(IMAGES)), Gauge())[0]
