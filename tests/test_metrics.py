@@ -20,7 +20,7 @@ from bench.metrics import METRICS, polynomial_mmd
 
 # DINOv2's weights are not here: tests/test_dinov2.py.
 # One needs weights that cannot be shipped, one runs the sampler and looks at no image; each has tests of its own.
-NAMES = [name for name in METRICS.names() if name not in ("fd_dinov2", "trajectory_rmse")]
+NAMES = [name for name in METRICS.names() if name not in ("fd_dinov2", "trajectory_rmse", "order")]
 
 
 def columns_of(spec, real, features, logits=None, sizes=()):
@@ -74,7 +74,7 @@ def test_batches_of_any_size_give_the_same_columns(real, logits, name):
 def test_each_column_is_one_metrics_and_has_a_direction_or_none():
     columns = [column for name in METRICS.names() for column in METRICS.lookup(name).columns]
     assert len(columns) == len(set(columns))
-    worse_when_higher = {"fid", "fid_inf", "fd_dinov2", "kid", "trajectory_rmse"}
+    worse_when_higher = {"fid", "fid_inf", "fd_dinov2", "kid", "trajectory_rmse", "wasserstein"}
     worse_when_lower = {"precision", "recall", "density", "coverage", "inception_score", "novelty"}
     assert {name for name, sign in DIRECTIONS.items() if sign == 1} == worse_when_higher
     assert {name for name, sign in DIRECTIONS.items() if sign == -1} == worse_when_lower
