@@ -43,7 +43,8 @@ def main() -> None:
 @click.option("--nfe", metavar="N,...", help="Instead of --steps: at most this many network evaluations per image.")
 @click.option("--dataset", metavar="NAME", help="What the networks were trained on.  [default: digits]")
 @click.option("--recipe", metavar="NAME", help="Run every method on this recipe's checkpoint instead of its own.")
-@click.option("--grid", metavar="NAME", help="Time grid for all, as in karras[rho=5].  [default: each method's own]")
+@click.option("--grid", metavar="NAMES", help="Time grids for all, as in uniform,karras[rho=5] or a file of "
+              "`bench tune`; `default` is each method's own.  [default: default]")  # fmt: skip
 @click.option("--samples", type=int, metavar="N", help="Images per cell and seed block.  [default: 1000]")
 @click.option("--seeds", metavar="K,...", help="Seed blocks, as in 0-4; several give an interval.  [default: 0]")
 @click.option("--batch-size", type=int, default=256, show_default=True, metavar="N", help="Images at a time.")
@@ -278,7 +279,7 @@ def _show_report(results, form: str) -> None:
 @click.option("--seed", type=click.IntRange(0, 4095), default=0, show_default=True, help="Seed block of the noise.")
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What it was trained on.")
 @click.option("--recipe", metavar="NAME", help="Run on this recipe's checkpoint instead of the method's own.")
-@click.option("--grid", metavar="NAME", help="Time grid.  [default: the method's own]")
+@click.option("--grid", metavar="NAME", help="Time grid, or a file of `bench tune`.  [default: the method's own]")
 @device_option
 @weights_option
 def sample(method: str, output: Path, **options: object) -> None:

@@ -51,7 +51,7 @@ def show(session: Session) -> bool:
         try:
             for event in session.execute():
                 if isinstance(event, Started):
-                    bars.reset(cell, description=str(event.job), total=None)
+                    bars.reset(cell, description=", ".join(filter(None, (str(event.job), event.job.grid))), total=None)
                     bars.cell = (cell, event.gauge)
                 else:
                     bars.cell = None
@@ -68,7 +68,7 @@ def show(session: Session) -> bool:
 def _report_cell(console: Console, event: Finished) -> None:
     """A line for each finished cell where there is no terminal to draw bars on, and for each that failed anywhere."""
     row = event.row
-    steps = f" {row['steps']} steps" if row["steps"] else ""
+    steps = (f" {row['steps']} steps" if row["steps"] else "") + (f", {row['grid']}" if row["grid"] else "")
     if row["status"] != "ok":
         console.print(
             f"{label(row)}{steps} {row['status']}: {row['error']}", style="red", markup=False, highlight=False
