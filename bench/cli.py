@@ -330,6 +330,43 @@ def train(context: click.Context, recipe: str, **options: object) -> None:
     click.echo(f"{training.output}: trained for {training.settings.iterations} iterations")
 
 
+@main.command()
+@click.argument("method", metavar="METHOD")
+@click.option("--nfe", default="5,10", show_default=True, metavar="N,...", help="Budgets of network evaluations.")
+@click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What the network was trained on.")
+@click.option("--recipe", metavar="NAME", help="Run on this recipe's checkpoint instead of the method's own.")
+@click.option("--images", type=click.IntRange(8, 4096), default=64, show_default=True, help="Noise to search on.")
+@click.option("--evaluations", type=click.IntRange(10, 100_000), default=80, show_default=True,
+              help="Grids tried for each budget, at most.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Grid file.  [default: grids/DATASET-RECIPE-METHOD.json]")  # fmt: skip
+@device_option
+@weights_option
+@click.pass_context
+def tune(context: click.Context, method: str, **options: object) -> None:
+    """Search the time grid with which METHOD follows its network's ODE most closely, and write it to a file.
+
+    It starts from the registered grids, and is judged on noise that it has not seen; where it is not surely better
+    there, the file holds the best registered grid. Only deterministic methods have an ODE to follow.
+
+    \b
+    bench tune dpmpp_2m --nfe 5,10
+    bench run --methods dpmpp_2m --nfe 5,10 --grid default,grids/digits-ddpm-dpmpp_2m.json
+    """
+    with _mistakes_as_usage_errors():
+        from bench.progress import show_tuning
+        from bench.tune import Tuning, describe
+
+        tuning = Tuning(method, **options)
+        interrupted = show_tuning(tuning)
+    for found in tuning.found:
+        click.echo("\n".join(describe(found, tuning.method.grid)))
+    if interrupted:
+        click.echo("Interrupted: no grid file was written.", err=True)
+        context.exit(130)
+    click.echo(f"{tuning.output}: use it with --grid {tuning.output}")
+
+
 @main.command("list")
 @click.argument("kind", type=click.Choice(["methods", "recipes", "datasets", "grids", "metrics"]), required=False)
 def list_(kind: str | None) -> None:

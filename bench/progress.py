@@ -17,6 +17,7 @@ from bench.measure import Gauge
 from bench.naming import label
 from bench.runner import Finished, Session, Started
 from bench.train import Training
+from bench.tune import Tuning
 
 
 class CellProgress(Progress):
@@ -90,6 +91,26 @@ def show_training(training: Training) -> bool:
                 bars.update(task, completed=iteration, figures=f"loss {loss:.4f}, {rate:.0f} images/s")
                 if not console.is_terminal and iteration % 500 == 0:
                     console.print(f"{iteration} loss {loss:.4f} {rate:.0f} images/s", highlight=False)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def show_tuning(tuning: Tuning) -> bool:
+    """Run a search with a bar that shows the least RMSE; returns whether it was interrupted."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
+        TimeElapsedColumn(), console=console,
+    ) as bars:  # fmt: skip
+        task = bars.add_task(f"tune {tuning.method}", total=None, figures="fine solution")
+        try:
+            for at in tuning.run():
+                what = f"tune {tuning.method} {at.steps} steps"
+                figures = f"least RMSE {at.rmse:.4f}"
+                bars.update(task, description=what, completed=at.spent, total=at.allowed, figures=figures)
+                if not console.is_terminal and at.spent % 20 == 0:
+                    console.print(f"{what}: {at.spent} of {at.allowed} grids, {figures}", highlight=False)
         except KeyboardInterrupt:
             return True
     return False

@@ -24,11 +24,11 @@ def trajectory_rmse(job: Job, backbone: Backbone, block: int) -> float:
     images, *_ = generate(job, backbone, noise, Gauge())
     if noise.draws > 1:
         return float("nan")
-    return (images - fine_solution(backbone, block)).square().mean().sqrt().item()
+    return (images - solution(backbone, block, IMAGES, FINE)).square().mean().sqrt().item()
 
 
 @lru_cache(maxsize=64)
-def fine_solution(backbone: Backbone, block: int) -> Tensor:
-    """Where the probability-flow ODE of this network takes the noise of the block's first images: (IMAGES, C, H, W)."""
-    job = Job(METHODS.get(FINE), str(backbone.recipe), None, None)
-    return generate(job, backbone, ImageNoise(block, range(IMAGES)), Gauge())[0]
+def solution(backbone: Backbone, block: int, images: int, method: str) -> Tensor:
+    """Where an adaptive solver takes the noise of the block's first images on this network: (images, C, H, W)."""
+    job = Job(METHODS.get(method), str(backbone.recipe), None, None)
+    return generate(job, backbone, ImageNoise(block, range(images)), Gauge())[0]
