@@ -367,6 +367,47 @@ def tune(context: click.Context, method: str, **options: object) -> None:
     click.echo(f"{tuning.output}: use it with --grid {tuning.output}")
 
 
+@main.command()
+@click.argument("recipes", metavar="[RECIPES]", default="ddpm,flow")
+@click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Whose images to measure.")
+@click.option("--images", type=click.IntRange(2), default=64, show_default=True, help="Of each split: the first ones.")
+@click.option("--estimators", default="ode,bound", show_default=True, metavar="NAMES", help="One of them, or both.")
+@click.option("--steps", type=click.IntRange(1, 100_000), help="Length of the bound's chain.  [default: 1000]")
+@click.option("--levels", type=click.IntRange(2, 256), default=256, show_default=True,
+              help="Of brightness, as many as pixels may have: the digits have 17.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 4095), default=0, show_default=True, help="Seed block of the noise.")
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images at a time.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
+              help="Where likelihood.csv goes.  [default: results/likelihood]")  # fmt: skip
+@device_option
+@weights_option
+@data_root_option
+@click.option("--download", is_flag=True, help="Allow fetching the data set.")
+@click.pass_context
+def likelihood(context: click.Context, recipes: str, **options: object) -> None:
+    """Measure how many bits per dimension the networks of RECIPES need for held-out and for training images.
+
+    `ode` is the density of dequantised images by the probability-flow ODE, with Hutchinson's estimate of the
+    divergence; `bound` is DDPM's variational bound, term by term. Less is better; training images that need far less
+    than held-out ones are memorised.
+
+    \b
+    bench likelihood ddpm,flow --images 64
+    bench likelihood flow --estimators ode --levels 17
+    """
+    with _mistakes_as_usage_errors():
+        from bench.likelihood import Likelihood, table
+        from bench.progress import show_likelihood
+
+        measuring = Likelihood(recipes, **options)
+        interrupted = show_likelihood(measuring)
+    if measuring.rows:
+        click.echo(table(measuring.frame()).to_string(index=False))
+        click.echo(f"\nResults: {measuring.output / 'likelihood.csv'}")
+    if interrupted:
+        context.exit(130)
+
+
 @main.command("list")
 @click.argument("kind", type=click.Choice(["methods", "recipes", "datasets", "grids", "metrics"]), required=False)
 def list_(kind: str | None) -> None:

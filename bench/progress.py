@@ -13,6 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bench.likelihood import Likelihood
 from bench.measure import Gauge
 from bench.naming import label
 from bench.runner import Finished, Session, Started
@@ -111,6 +112,24 @@ def show_tuning(tuning: Tuning) -> bool:
                 bars.update(task, description=what, completed=at.spent, total=at.allowed, figures=figures)
                 if not console.is_terminal and at.spent % 20 == 0:
                     console.print(f"{what}: {at.spent} of {at.allowed} grids, {figures}", highlight=False)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def show_likelihood(measuring: Likelihood) -> bool:
+    """Measure likelihoods with a bar that counts images; returns whether it was interrupted."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TextColumn("images"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
+    ) as bars:  # fmt: skip
+        task = bars.add_task("likelihood", total=None)
+        try:
+            for at in measuring.run():
+                bars.update(task, description=at.what, completed=at.done, total=at.of)
+                if not console.is_terminal:
+                    console.print(f"{at.what}: {at.done} of {at.of} images", highlight=False)
         except KeyboardInterrupt:
             return True
     return False

@@ -21,9 +21,8 @@ from bench.noise import BLOCKS, ImageNoise
 from bench.plan import Job, Sweep, expand, normalise
 from bench.provenance import commit, utc_now
 from bench.trajectory import solution
-from methods import GRIDS, SpecError, trajectory
+from methods import GRIDS, GridFile, SpecError, get_grid, trajectory
 from methods import Path as NoisePath
-from methods._grid_file import FORMAT
 
 SEARCHED, HELD_OUT = BLOCKS - 1, BLOCKS - 2  # seed blocks far from those that a run takes
 REFERENCE = "pf_ode[solver=dopri5,rtol=1e-05,atol=1e-05]"  # to 1e-3 that of tolerances ten times smaller
@@ -135,9 +134,9 @@ class Tuning:
     def registered(self, job: Job) -> dict[str, Tensor]:
         """The registered grids that exist at this step count, without those that are the same times again."""
         found: dict[str, Tensor] = {}
-        for name in sorted(GRIDS.names(), key=lambda name: name != self.method.grid):  # its own grid first
+        for name in dict.fromkeys([self.method.grid, *GRIDS.names()]):
             try:
-                times = GRIDS.get(name)(job.steps, self.path)
+                times = get_grid(name)(job.steps, self.path)
             except SpecError:
                 continue
             if not any(torch.equal(times, other) for other in found.values()):
@@ -181,7 +180,7 @@ class Tuning:
     def write(self) -> None:
         """Write the grid file. Raises InputError where that cannot be done."""
         facts = {
-            "format": FORMAT,
+            "format": GridFile.format,
             "method": str(self.method),
             "recipe": str(self.backbone.recipe),
             "path": repr(self.path),

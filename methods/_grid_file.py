@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from methods._grid import GRIDS, Grid
 from methods._spec import SpecError
-
-FORMAT = "flowbench grid 1"
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,8 @@ class GridFile(Grid):
     """The times that `bench tune` found, for the step counts and the noise path that it searched."""
 
     file: str
+
+    format: ClassVar[str] = "flowbench grid 1"
 
     def __str__(self) -> str:
         return self.file
@@ -76,8 +76,8 @@ def get_grid(spec: str) -> Grid:
 
 def _problem(found: object) -> str:
     """What keeps the content of a file from being a grid file; empty if nothing does."""
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        return f"it has no format {FORMAT!r}"
+    if not isinstance(found, dict) or found.get("format") != GridFile.format:
+        return f"it has no format {GridFile.format!r}"
     missing = [key for key in ("method", "recipe", "path") if not isinstance(found.get(key), str)]
     if missing:
         return f"it has no {missing[0]!r}"
