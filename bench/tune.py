@@ -18,7 +18,7 @@ from bench.errors import InputError, writing
 from bench.marquardt import minimise
 from bench.network import load_backbone, pick_device
 from bench.noise import BLOCKS, ImageNoise
-from bench.plan import Job, Sweep, expand, normalise
+from bench.plan import Job, Sweep, evaluations, expand, normalise
 from bench.provenance import commit, utc_now
 from bench.trajectory import solution
 from methods import GRIDS, GridFile, SpecError, get_grid, trajectory
@@ -98,18 +98,18 @@ class Tuning:
 
     def _search(self, job: Job) -> Iterator[Progress]:
         """The times of least error on the noise that is searched on, beginning from the best registered grids."""
-        starts = {name: self.errors(job, times, SEARCHED).mean() for name, times in self.registered(job).items()}
-        best, spent = min(starts.values()) ** 0.5, len(starts)
-        times = self.registered(job)[min(starts, key=starts.get)]
+        registered = self.registered(job)
+        errors = {name: self.errors(job, each, SEARCHED).mean() for name, each in registered.items()}
+        starts = sorted(errors, key=errors.get)[:STARTS]
+        times, best, spent = registered[starts[0]], errors[starts[0]] ** 0.5, len(errors)
         yield Progress(job.steps, spent, self.evaluations, best)
-        ordered = sorted(starts, key=starts.get)[:STARTS]
-        for turn, name in enumerate(ordered):
-            first = self.registered(job)[name]
-            share = (self.evaluations - spent) // (len(ordered) - turn)
-            steps = minimise(
+
+        for turn, name in enumerate(starts):
+            first, share = registered[name], (self.evaluations - spent) // (len(starts) - turn)
+            trials = minimise(
                 lambda point, t=first: self._residuals(job, spaced(point, t, self.path)), spacing(first, self.path)
             )
-            for point, rmse in islice(steps, max(0, share)):
+            for point, rmse in islice(trials, max(0, share)):
                 spent += 1
                 if rmse < best:
                     best, times = rmse, spaced(point, first, self.path)
@@ -126,7 +126,8 @@ class Tuning:
         reach = student.ppf((1 + CONFIDENCE) / 2, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5
         kept = "" if gains.mean() > reach else rival
         return Found(
-            job.steps, self._calls, {name: float(each.mean() ** 0.5) for name, each in errors.items()},
+            job.steps, evaluations(job.method, self.backbone.recipe, job.steps),
+            {name: float(each.mean() ** 0.5) for name, each in errors.items()},
             float(ours.mean() ** 0.5), rival, float(gains.mean()), float(reach),
             (registered[kept] if kept else times).tolist(), kept,
         )  # fmt: skip
@@ -162,7 +163,6 @@ class Tuning:
         x = noise(torch.empty(self.images, *self.backbone.image_shape, device=self.backbone.device))
         states = job.method.steps(field, x * self.path.prior_std, times, noise)
         images = deque(states, maxlen=1).pop()
-        self._calls = field.net.evaluations // self.images
         return (images - solution(self.backbone, block, self.images, REFERENCE)).flatten(1).double().cpu().numpy()
 
     def _check_deterministic(self) -> None:

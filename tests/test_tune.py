@@ -70,7 +70,6 @@ def test_a_grid_is_called_better_only_where_it_surely_is(factor, spread, kept, m
         return np.full(8, levels[key]) if (key := tuple(times.tolist())) in levels else factor + scatter
 
     monkeypatch.setattr(tuning, "errors", errors)
-    tuning._calls = 4
     found = tuning._judge(job, searched)
     assert (found.rival, found.kept) == ("leading", kept)
     assert found.times == (tuning.registered(job)["leading"] if kept else searched).tolist()
