@@ -236,6 +236,18 @@ def test_the_row_is_believed_where_run_json_tells_of_a_later_command():
     assert line == "bench run --methods ddim --steps 10 --grid quadratic --samples 500 --seeds 0-4"
 
 
+def test_a_row_of_a_sweep_over_grids_is_repeated_on_its_own_grid():
+    sweep = json.loads(
+        json.dumps(asdict(normalise(Sweep(methods="ddim", steps="10", grid="default,logsnr,karras[rho=5]"))))
+    )
+    lines = [
+        command(cell("ddim", 5.0, blocks=1, grid=grid), sweep) for grid in ("uniform", "logsnr", "karras[rho=5.0]")
+    ]
+    assert [line.removeprefix("bench run --methods ddim --steps 10") for line in lines] == [
+        "", " --grid logsnr", " --grid 'karras[rho=5.0]'",
+    ]  # fmt: skip
+
+
 # Several runs
 
 
