@@ -43,7 +43,8 @@ def main() -> None:
 @click.option("--nfe", metavar="N,...", help="Instead of --steps: at most this many network evaluations per image.")
 @click.option("--dataset", metavar="NAME", help="digits, or one with exact answers: mixture ...  [default: digits]")
 @click.option("--recipe", metavar="NAME", help="Run every method on this recipe's checkpoint instead of its own.")
-@click.option("--grid", metavar="NAME", help="Time grid for all, as in karras[rho=5].  [default: each method's own]")
+@click.option("--grid", metavar="NAMES", help="Time grids for all, as in uniform,karras[rho=5] or a file of "
+              "`bench tune`; `default` is each method's own.  [default: default]")  # fmt: skip
 @click.option("--samples", type=int, metavar="N", help="Images per cell and seed block.  [default: 1000]")
 @click.option("--seeds", metavar="K,...", help="Seed blocks, as in 0-4; several give an interval.  [default: 0]")
 @click.option("--batch-size", type=int, default=256, show_default=True, metavar="N", help="Images at a time.")
@@ -278,7 +279,7 @@ def _show_report(results, form: str) -> None:
 @click.option("--seed", type=click.IntRange(0, 4095), default=0, show_default=True, help="Seed block of the noise.")
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What it was trained on.")
 @click.option("--recipe", metavar="NAME", help="Run on this recipe's checkpoint instead of the method's own.")
-@click.option("--grid", metavar="NAME", help="Time grid.  [default: the method's own]")
+@click.option("--grid", metavar="NAME", help="Time grid, or a file of `bench tune`.  [default: the method's own]")
 @device_option
 @weights_option
 def sample(method: str, output: Path, **options: object) -> None:
@@ -327,6 +328,84 @@ def train(context: click.Context, recipe: str, **options: object) -> None:
         click.echo(f"Interrupted: the state is in {training.output.parent}; the same command goes on.", err=True)
         context.exit(130)
     click.echo(f"{training.output}: trained for {training.settings.iterations} iterations")
+
+
+@main.command()
+@click.argument("method", metavar="METHOD")
+@click.option("--nfe", default="5,10", show_default=True, metavar="N,...", help="Budgets of network evaluations.")
+@click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What the network was trained on.")
+@click.option("--recipe", metavar="NAME", help="Run on this recipe's checkpoint instead of the method's own.")
+@click.option("--images", type=click.IntRange(8, 4096), default=64, show_default=True, help="Noise to search on.")
+@click.option("--evaluations", type=click.IntRange(10, 100_000), default=80, show_default=True,
+              help="Grids tried for each budget, at most.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Grid file.  [default: grids/DATASET-RECIPE-METHOD.json]")  # fmt: skip
+@device_option
+@weights_option
+@click.pass_context
+def tune(context: click.Context, method: str, **options: object) -> None:
+    """Search the time grid with which METHOD follows its network's ODE most closely, and write it to a file.
+
+    It starts from the registered grids, and is judged on noise that it has not seen; where it is not surely better
+    there, the file holds the best registered grid. Only deterministic methods have an ODE to follow.
+
+    \b
+    bench tune dpmpp_2m --nfe 5,10
+    bench run --methods dpmpp_2m --nfe 5,10 --grid default,grids/digits-ddpm-dpmpp_2m.json
+    """
+    with _mistakes_as_usage_errors():
+        from bench.progress import show_tuning
+        from bench.tune import Tuning, describe
+
+        tuning = Tuning(method, **options)
+        interrupted = show_tuning(tuning)
+    for found in tuning.found:
+        click.echo("\n".join(describe(found, tuning.method.grid)))
+    if interrupted:
+        click.echo("Interrupted: no grid file was written.", err=True)
+        context.exit(130)
+    click.echo(f"{tuning.output}: use it with --grid {tuning.output}")
+
+
+@main.command()
+@click.argument("recipes", metavar="[RECIPES]", default="ddpm,flow")
+@click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Whose images to measure.")
+@click.option("--images", type=click.IntRange(2), default=64, show_default=True, help="Of each split: the first ones.")
+@click.option("--estimators", default="ode,bound", show_default=True, metavar="NAMES", help="One of them, or both.")
+@click.option("--steps", type=click.IntRange(1, 100_000), help="Length of the bound's chain.  [default: 1000]")
+@click.option("--levels", type=click.IntRange(2, 256), default=256, show_default=True,
+              help="Of brightness, as many as pixels may have: the digits have 17.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 4095), default=0, show_default=True, help="Seed block of the noise.")
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images at a time.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
+              help="Where likelihood.csv goes.  [default: results/likelihood]")  # fmt: skip
+@device_option
+@weights_option
+@data_root_option
+@click.option("--download", is_flag=True, help="Allow fetching the data set.")
+@click.pass_context
+def likelihood(context: click.Context, recipes: str, **options: object) -> None:
+    """Measure how many bits per dimension the networks of RECIPES need for held-out and for training images.
+
+    `ode` is the density of dequantised images by the probability-flow ODE, with Hutchinson's estimate of the
+    divergence; `bound` is DDPM's variational bound, term by term. Less is better; training images that need far less
+    than held-out ones are memorised.
+
+    \b
+    bench likelihood ddpm,flow --images 64
+    bench likelihood flow --estimators ode --levels 17
+    """
+    with _mistakes_as_usage_errors():
+        from bench.likelihood import Likelihood, table
+        from bench.progress import show_likelihood
+
+        measuring = Likelihood(recipes, **options)
+        interrupted = show_likelihood(measuring)
+    if measuring.rows:
+        click.echo(table(measuring.frame()).to_string(index=False))
+        click.echo(f"\nResults: {measuring.output / 'likelihood.csv'}")
+    if interrupted:
+        context.exit(130)
 
 
 @main.command("list")

@@ -6,6 +6,7 @@ import pandas as pd
 
 # What tells rows of one method apart, in the order in which it is tried.
 TELLING = "recipe grid guidance dtype compiled".split()
+OWN = " (own)"
 
 
 def fid_name(quality: Mapping | None) -> str:
@@ -29,12 +30,19 @@ def label(row: Mapping) -> str:
     return f"{row['method']}[{row['options']}]" if row["options"] else row["method"]
 
 
+def grids(rows: pd.DataFrame) -> pd.Series:
+    """The time grid of every row, marked where it is the method's own while the rows have several."""
+    several = rows["grid"][rows["grid"] != ""].nunique() > 1
+    return rows["grid"].where(~(several & (rows["own_grid"] == "true")), rows["grid"] + OWN)
+
+
 def names(rows: pd.DataFrame) -> pd.Series:
     """The method of every row, with what it takes to tell it from other rows of the method, the run at last."""
     found = pd.Series([label(row) for row in rows.to_dict("records")], index=rows.index, dtype=object)
     for column in TELLING:
-        several = rows[column].groupby(found).transform("nunique") > 1
-        found = found.where(~several, found + _suffixes(rows[column].map(lambda value, c=column: _told(c, value))))
+        values = grids(rows) if column == "grid" else rows[column]
+        several = values.groupby(found).transform("nunique") > 1
+        found = found.where(~several, found + _suffixes(values.map(lambda value, c=column: _told(c, value))))
     again = rows.assign(name=found).duplicated(["name", "steps", "protocol"], keep=False)
     several = found.isin(found[again]) & (rows["run"] != "")
     return found.where(~several, found + _suffixes(rows["run"]))

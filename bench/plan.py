@@ -8,8 +8,9 @@ import torch
 
 from bench.data import DATASETS
 from bench.errors import InputError
+from bench.grids import grids, without_missing
 from bench.noise import BLOCKS, IMAGES_PER_BLOCK
-from methods import GRIDS, METHODS, Field, Method, Recipe, get_recipe, nearest, sample, split_specs
+from methods import METHODS, Field, Method, Recipe, get_recipe, is_grid_file, nearest, sample, split_specs
 from models import PRESETS
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -22,7 +23,8 @@ ALL = "all"  # every method, where methods are named
 class Sweep:
     """The options of `bench run`. Giving one where it has no effect is an error; None stands for not given.
 
-    Lists may be given as sequences or as on the command line: methods="ddim[eta=0.5],flow", steps="10,50", seeds="0-4".
+    Lists may be given as sequences or as on the command line: methods="ddim[eta=0.5],flow", steps="10,50", seeds="0-4",
+    grid="default,karras[rho=5],grids/mine.json".
     methods="all" is every method.
     """
 
@@ -31,7 +33,7 @@ class Sweep:
     nfe: Sequence[int] | str | None = None
     dataset: str | None = None
     recipe: str | None = None
-    grid: str | None = None
+    grid: Sequence[str] | str | None = None
     samples: int | None = None
     seeds: Sequence[int] | str | None = None
     batch_size: int = 256
@@ -71,6 +73,7 @@ def normalise(sweep: Sweep) -> Sweep:
         methods=_unique(_every(_items(sweep.methods, split_specs)), "--methods"),
         steps=_counts(sweep.steps, "--steps"),
         nfe=_counts(sweep.nfe, "--nfe"),
+        grid=None if sweep.grid is None else _unique(map(str, _items(sweep.grid, split_specs)), "--grid"),
         seeds=_seeds("0" if sweep.seeds is None else sweep.seeds),
         samples=DEFAULT_SAMPLES if sweep.samples is None else sweep.samples,
         dataset=None if sweep.preset else sweep.dataset or "digits",
@@ -96,17 +99,15 @@ def expand(sweep: Sweep) -> list[Job]:
     methods = [METHODS.get(spec) for spec in sweep.methods]
     if all(method.adaptive for method in methods) and (sweep.steps or sweep.nfe or sweep.grid):
         raise InputError("--steps, --nfe and --grid have no effect: every method here is adaptive and chooses its own.")
-    return [job for method in methods for job in _jobs(method, sweep)]
+    jobs = [job for method in methods for grid in grids(method, sweep.grid) for job in _jobs(method, grid, sweep)]
+    return without_missing(jobs)
 
 
-def _jobs(method: Method, sweep: Sweep) -> list[Job]:
+def _jobs(method: Method, grid: str | None, sweep: Sweep) -> list[Job]:
     recipe = get_recipe(sweep.recipe or method.recipe)
-    grid = None if method.adaptive else str(GRIDS.get(sweep.grid or method.grid))
     if sweep.nfe:
         return [_job_within(budget, method, recipe, grid) for budget in sweep.nfe]
     counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
-    for steps in filter(None, counts):
-        GRIDS.get(grid)(steps, recipe.path)  # raises now, not in the middle of the sweep, if there is no such grid
     return [Job(method, str(recipe), grid, steps) for steps in counts]
 
 
@@ -115,9 +116,11 @@ def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None) -
     if method.adaptive:
         return Job(method, str(recipe), grid, None, skip="an adaptive method keeps to no budget of evaluations")
     low, high = 0, budget
+    # The times do not change how often the network is called, and a file has those of few step counts.
+    counted = "uniform" if is_grid_file(grid) else grid
     while low < high:
         middle = (low + high + 1) // 2
-        fits = evaluations(method, recipe, middle, grid) <= budget
+        fits = evaluations(method, recipe, middle, counted) <= budget
         low, high = (middle, high) if fits else (low, middle - 1)
     if low == 0:
         return Job(method, str(recipe), grid, None, skip=f"one step takes more than {budget} evaluations")

@@ -13,10 +13,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bench.likelihood import Likelihood
 from bench.measure import Gauge
 from bench.naming import label
 from bench.runner import Finished, Session, Started
 from bench.train import Training
+from bench.tune import Tuning
 
 
 class CellProgress(Progress):
@@ -51,7 +53,7 @@ def show(session: Session) -> bool:
         try:
             for event in session.execute():
                 if isinstance(event, Started):
-                    bars.reset(cell, description=str(event.job), total=None)
+                    bars.reset(cell, description=", ".join(filter(None, (str(event.job), event.job.grid))), total=None)
                     bars.cell = (cell, event.gauge)
                 else:
                     bars.cell = None
@@ -68,7 +70,7 @@ def show(session: Session) -> bool:
 def _report_cell(console: Console, event: Finished) -> None:
     """A line for each finished cell where there is no terminal to draw bars on, and for each that failed anywhere."""
     row = event.row
-    steps = f" {row['steps']} steps" if row["steps"] else ""
+    steps = (f" {row['steps']} steps" if row["steps"] else "") + (f", {row['grid']}" if row["grid"] else "")
     if row["status"] != "ok":
         console.print(
             f"{label(row)}{steps} {row['status']}: {row['error']}", style="red", markup=False, highlight=False
@@ -90,6 +92,44 @@ def show_training(training: Training) -> bool:
                 bars.update(task, completed=iteration, figures=f"loss {loss:.4f}, {rate:.0f} images/s")
                 if not console.is_terminal and iteration % 500 == 0:
                     console.print(f"{iteration} loss {loss:.4f} {rate:.0f} images/s", highlight=False)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def show_tuning(tuning: Tuning) -> bool:
+    """Run a search with a bar that shows the least RMSE; returns whether it was interrupted."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
+        TimeElapsedColumn(), console=console,
+    ) as bars:  # fmt: skip
+        task = bars.add_task(f"tune {tuning.method}", total=None, figures="fine solution")
+        try:
+            for at in tuning.run():
+                what = f"tune {tuning.method} {at.steps} steps"
+                figures = f"least RMSE {at.rmse:.4f}"
+                bars.update(task, description=what, completed=at.spent, total=at.allowed, figures=figures)
+                if not console.is_terminal and at.spent % 20 == 0:
+                    console.print(f"{what}: {at.spent} of {at.allowed} grids, {figures}", highlight=False)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def show_likelihood(measuring: Likelihood) -> bool:
+    """Measure likelihoods with a bar that counts images; returns whether it was interrupted."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TextColumn("images"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
+    ) as bars:  # fmt: skip
+        task = bars.add_task("likelihood", total=None)
+        try:
+            for at in measuring.run():
+                bars.update(task, description=at.what, completed=at.done, total=at.of)
+                if not console.is_terminal:
+                    console.print(f"{at.what}: {at.done} of {at.of} images", highlight=False)
         except KeyboardInterrupt:
             return True
     return False

@@ -18,11 +18,13 @@ def origin(facts: Mapping) -> dict[str, str]:
     packages = ", ".join(f"{name} {version}" for name, version in environment.pop("packages", {}).items())
     protocol = {NAMES.get(name, name): _text(name, value) for name, value in (facts["quality"] or {}).items()}
     weights = {f"weights of {recipe}": source for recipe, source in facts["checkpoints"].items()}
+    grids = {f"hash of {file}": digest for file, digest in facts.get("grids", {}).items()}
     return (
         {"command": facts["command"], "commit": facts["commit"] or "unknown", "started": facts["utc"]}
         | {name: _text(name, value) for name, value in environment.items()}
         | {"packages": packages, "number format": facts["sweep"].get("dtype", "")}
         | weights
+        | grids
         | {"protocol": facts["protocol"]}
         | protocol
     )
@@ -66,11 +68,11 @@ def _own(row: Mapping, sweep: Mapping) -> dict:
 
 def _defaults(spec: str) -> dict[str, str]:
     """The recipe and grid that a method takes by itself; none for a plug-in that is not installed here."""
-    from methods import GRIDS, METHODS, SpecError, get_recipe
+    from methods import METHODS, SpecError, get_grid, get_recipe
 
     try:
         method = METHODS.get(spec)
-        return {"recipe": str(get_recipe(method.recipe)), "grid": str(GRIDS.get(method.grid))}
+        return {"recipe": str(get_recipe(method.recipe)), "grid": str(get_grid(method.grid))}
     except SpecError:
         return {}
 

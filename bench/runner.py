@@ -17,12 +17,14 @@ from bench import report
 from bench.data import DATASETS, as_picture
 from bench.errors import InputError
 from bench.exact import one_thread
+from bench.grids import own_grid
 from bench.measure import PICTURED, Cell, Gauge, measure
 from bench.network import Backbone, load_backbone, pick_device, random_backbone
 from bench.plan import DTYPES, Job, Sweep, expand, normalise
 from bench.protocol import differences
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
 from bench.store import Store, read_facts
+from methods import get_grid, is_grid_file
 
 
 def run(**options: object) -> pd.DataFrame:
@@ -119,7 +121,15 @@ class Session:
             "code": code_digest(type(job.method)),
             "protocol": self.protocol,
         }
+        if job.grid in self.grid_files:
+            conditions["grid"] = self.grid_files[job.grid]
         return fingerprint(conditions)
+
+    @cached_property
+    def grid_files(self) -> dict[str, str]:
+        """The grid files of this sweep with the hashes of their times."""
+        named = dict.fromkeys(job.grid for job in self.jobs if job.grid)
+        return {grid: get_grid(grid).digest for grid in named if is_grid_file(grid)}
 
     def execute(self) -> Iterator[Started | Finished]:
         """Measure the pending cells; write each row as it is done, and the report at the end, also when interrupted."""
@@ -182,6 +192,7 @@ class Session:
             "dataset": sweep.dataset or sweep.preset,
             "resolution": backbone.unet.config.resolution,
             "grid": job.grid or "",
+            "own_grid": own_grid(job),
             "steps": job.steps,
             "seeds": ",".join(map(str, sweep.seeds)) if quality else "",
             "samples": sweep.samples if quality else None,
@@ -205,6 +216,7 @@ class Session:
             "sweep": asdict(self.sweep),
             "environment": self.environment,
             "checkpoints": {name: f"{backbone.source} {backbone.digest}" for name, backbone in self.backbones.items()},
+            "grids": self.grid_files,
             "protocol": self.protocol,
             "quality": self.quality.facts if self.sweep.quality else None,
             "commit": commit(),

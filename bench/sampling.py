@@ -35,6 +35,8 @@ def draw_images(
     if output.suffix.lower() != ".png":
         raise InputError(f"The picture is a PNG: give --output a name that ends in .png, not {str(output)!r}.")
     sweep = normalise(Sweep(methods=[method], steps=steps and [steps], device=device, weights=weights, **options))
+    if len(sweep.grid or ()) > 1:
+        raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid)}.")
     job = expand(sweep)[0]
     dataset = DATASETS.get(sweep.dataset)
     backbone = load_backbone(job.recipe, dataset, weights, pick_device(device), torch.float32, False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 
-from bench.naming import in_features
+from bench.naming import OWN, grids, in_features
 from bench.protocol import ranges
 from bench.ranking import Budget, budgets, decidable, difference
 from bench.results import Results
@@ -45,6 +45,9 @@ EXACT = {
     "trajectory_rmse": "**trajectory RMSE**: error of the pixels against the exact flow from the same noise; empty for "
     "samplers that draw noise on their way.",
 }
+OWN_GRID = (
+    "**(own)** beside a grid: the one that the method takes by itself. Two methods compare as solvers on the same grid."
+)
 JUDGED = {
     "rank": "**rank**: the places that a row may hold among those that spend as many evaluations (to 10 %): from 1 + "
     "the rows that are better to the last place less those that are worse, each by its paired differences on the same "
@@ -139,6 +142,7 @@ def reading(results: Results, shown: Container[str]) -> list[str]:
     rows = results.rows
     has = {column for column in rows if rows[column].notna().any()}
     texts = ["**NFE**: network evaluations per image, counted. **steps**: intervals of the time grid."]
+    texts += [OWN_GRID] * bool(grids(rows).str.endswith(OWN).any())
     for group in results.groups:
         if group.quality:
             meanings = QUALITY | (EXACT if group.quality["extractor"] == "pixels" else {})

@@ -21,12 +21,12 @@ ADDED = (  # older results may lack them
     "wasserstein wasserstein_floor order order_declared "
     "fid_floor_sd fid_ceiling scores_per_seed "
     "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
-    "latency_per_round overhead_per_round inner_per_round environment"
+    "latency_per_round overhead_per_round inner_per_round environment own_grid"
 ).split()
 COLUMNS = DOCUMENTED + ADDED
 TEXT = (
     "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc "
-    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment"
+    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid"
 ).split()
 WHOLE = "resolution steps samples batch_size threads".split()
 # What makes two rows the same cell, on whatever machine they were measured.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from bench.naming import in_features, label
+from bench.naming import grids, in_features, label
 from bench.ranking import pareto, ranks
 from bench.results import Results
 
@@ -29,11 +29,11 @@ def table(results: Results) -> pd.DataFrame:
     if results.rows.empty:
         return pd.DataFrame()
     telling = [column for column in TELLING if results.rows[column].nunique() > 1]
-    texts: dict[int, dict] = {}
+    marked, texts = grids(results.rows), {}
     floors, ceilings = [], []
     for group in results.groups:
         rank, front = ranks(group.scored), fronts(group)
-        for index, row in group.rows.iterrows():
+        for index, row in group.rows.assign(grid=marked).iterrows():
             told = {TELLING[column]: str(row[column]) for column in telling}
             texts[index] = _row(row, group.quality, told, rank.get(index, ""), front.get(index, ""))
         protocol = {"protocol": group.rows["protocol"].iloc[0]} if "protocol" in telling else {}

@@ -24,14 +24,13 @@ def trajectory_rmse(job: Job, backbone: Backbone, block: int) -> float:
     images, *_ = generate(job, backbone, noise, Gauge())
     if noise.draws > 1:
         return float("nan")
-    return (images - fine_solution(backbone, block)).square().mean().sqrt().item()
+    return (images - solution(backbone, block, IMAGES, FINE)).square().mean().sqrt().item()
 
 
 @lru_cache(maxsize=64)
-def fine_solution(backbone: Backbone, block: int) -> Tensor:
-    """Where the probability-flow ODE of this network takes the noise of the block's first images: (IMAGES, C, H, W)."""
+def solution(backbone: Backbone, block: int, images: int, method: str) -> Tensor:
+    """Where the ODE takes the noise of a block's first images (images, C, H, W): by an adaptive solver, or exactly."""
+    noise = ImageNoise(block, range(images))
     if backbone.distribution:
-        x = backbone.noise(ImageNoise(block, range(IMAGES)))
-        return backbone.exact_flow(x * backbone.recipe.path.prior_std)
-    job = Job(METHODS.get(FINE), str(backbone.recipe), None, None)
-    return generate(job, backbone, ImageNoise(block, range(IMAGES)), Gauge())[0]
+        return backbone.exact_flow(backbone.noise(noise) * backbone.recipe.path.prior_std)
+    return generate(Job(METHODS.get(method), str(backbone.recipe), None, None), backbone, noise, Gauge())[0]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from methods._field import Field, Target, weights
-from methods._grid import GRIDS
+from methods._grid_file import get_grid
 from methods._path import Path
 from methods._spec import Plugin
 
@@ -65,9 +65,9 @@ def trajectory(
     """Yield the states of a sampling run that starts from standard normal noise x (B, C, H, W).
 
     steps: intervals of the grid; None for an adaptive method, which chooses its own.
-    grid: a spec such as `karras[rho=5]`; None for the method's own.
+    grid: a spec such as `karras[rho=5]` or a grid file's path; None for the method's own.
     """
-    times = GRIDS.get(grid or method.grid)(steps or 1, field.path)
+    times = get_grid(grid or method.grid)(steps or 1, field.path)
     return method.steps(field, x * field.path.prior_std, times, noise)
 
 

@@ -1,8 +1,12 @@
+import json
+
 import diffusers
 import pytest
 import torch
 
-from methods import GRIDS, VE, Cosine, DiscreteVP, Linear, SpecError
+from bench.plan import Sweep
+from bench.runner import Session
+from methods import GRIDS, VE, Cosine, DiscreteVP, Field, Linear, SpecError, get, sample
 
 STEPS = (1, 2, 3, 5, 7, 10, 50, 999)
 
@@ -42,3 +46,23 @@ def test_noise_level_grids_are_even_in_their_own_variable():
 def test_more_steps_than_timesteps_is_an_error_not_a_shorter_grid():
     with pytest.raises(SpecError, match="cannot make 1001 steps"):
         GRIDS.get("trailing")(1001, DiscreteVP())
+
+
+def test_a_grid_file_samples_as_the_times_in_it_and_a_changed_one_is_another_cell(tmp_path, small_net):
+    file, path = tmp_path / "mine.json", DiscreteVP()
+    facts = {"format": "flowbench grid 1", "method": "ddim", "recipe": "ddpm", "path": repr(path)}
+    file.write_text(json.dumps(facts | {"times": {"5": GRIDS.get("quadratic")(5, path).tolist()}}))
+    x, field = torch.randn(2, 1, 8, 8), Field(small_net, path, "eps")
+    same = [sample(get("ddim"), field, x, 5, None, grid=grid) for grid in (str(file), "quadratic")]
+    torch.testing.assert_close(*same, rtol=0, atol=0)
+
+    def cell() -> tuple[str, dict]:
+        sweep = Sweep(methods="ddim", steps="5", grid=str(file), quality=False, output=str(tmp_path / "run"))
+        session = Session(sweep)
+        return session.cell(session.jobs[0]), session.facts()["grids"]
+
+    before = cell()
+    file.write_text(json.dumps(facts | {"times": {"5": GRIDS.get("uniform")(5, path).tolist()}}))
+    after = cell()
+    assert before[0] != after[0]
+    assert before[1].keys() == after[1].keys() == {str(file)}

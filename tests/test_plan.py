@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
 from bench.errors import InputError
+from bench.grids import own_grid
 from bench.plan import Job, Sweep, evaluations, expand, normalise
-from methods import SpecError, get, get_recipe
+from methods import DiscreteVP, SpecError, get, get_recipe
 
 
 def jobs(**options) -> list[Job]:
@@ -86,3 +89,62 @@ def test_what_cannot_be_run_is_found_before_anything_runs(options, message):
 
 def test_evaluations_are_counted_by_calling():
     assert evaluations(get("flow[solver=rk4]"), get_recipe("flow"), 5) == 20
+
+
+def test_grids_are_an_axis_and_each_is_run_once():
+    found = jobs(
+        methods="ddim,heun,flow[solver=dopri5]", steps="5", grid=["default", "karras", "karras[rho=7]", "logsnr"]
+    )
+    assert [(job.method.name, job.grid) for job in found] == [
+        ("ddim", "uniform"), ("ddim", "karras"), ("ddim", "logsnr"),
+        ("heun", "karras"), ("heun", "logsnr"), ("flow", None),
+    ]  # fmt: skip
+    assert [own_grid(job) for job in found] == ["true", "false", "false", "true", "false", ""]
+    assert jobs(methods="ddim", steps="5", grid="default,quadratic") == jobs(
+        methods="ddim", steps="5", grid=["uniform", "quadratic"]
+    )
+
+
+def test_one_of_several_grids_that_does_not_exist_is_skipped_with_its_reason(tmp_path):
+    tuned = write_grid(tmp_path / "tuned.json", {"5": [1, 0.5, 0.3, 0.2, 0.1, 0]})
+    found = jobs(methods="ddim,flow", nfe="5,7", grid=f"uniform,{tuned}")
+    skipped = {(job.method.name, job.steps): job.skip for job in found if job.grid == str(tuned)}
+    assert skipped.pop(("ddim", 5)) == ""
+    assert "has no 7 steps, only 5" in skipped.pop(("ddim", 7))
+    assert all("tuned on the path DiscreteVP" in reason for reason in skipped.values())
+    with pytest.raises(SpecError, match="tuned on the path DiscreteVP"):
+        jobs(methods="flow", steps="5", grid=f"uniform,{tuned}")
+    with pytest.raises(SpecError, match="has no 7 steps"):
+        jobs(methods="ddim", steps="5,7", grid=str(tuned))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "There is no grid file at"),
+        ("{", "cannot be read as a grid file"),
+        ("[1, 0]", "it has no format"),
+        ({"path": 3}, "it has no 'path'"),
+        ({"times": {}}, "it has no times"),
+        ({"times": {"2": [1, 0.5, 0.5]}}, "its times for 2 steps do not fall"),
+        ({"times": {"2": [1, 0]}}, "its times for 2 steps do not fall"),
+        ({"times": {"1": [1, "0"]}}, "its times for 1 steps do not fall"),
+        ({"times": {"1": [float("nan"), 0]}}, "its times for 1 steps do not fall"),
+    ],
+)
+def test_what_is_no_grid_file_is_said_in_one_sentence(tmp_path, content, message):
+    file = tmp_path / "grid.json"
+    if isinstance(content, dict):
+        write_grid(file, **{"times": {"1": [1, 0]}} | content)
+    elif content:
+        file.write_text(content)
+    with pytest.raises(SpecError) as caught:
+        jobs(methods="ddim", steps="1", grid=str(file))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def write_grid(file, times, **changes):
+    facts = {"format": "flowbench grid 1", "method": "ddim", "recipe": "ddpm", "path": repr(DiscreteVP())}
+    file.write_text(json.dumps(facts | {"times": times} | changes))
+    return file

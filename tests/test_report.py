@@ -13,13 +13,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from bench.charts import legend
 from bench.cli import main
+from bench.compare import compare
 from bench.latex import latex
 from bench.plan import Sweep, expand, normalise
 from bench.ranking import budgets, pareto, ranks
 from bench.reproduce import command
 from bench.results import load
-from bench.sentences import verdicts
+from bench.sentences import reading, verdicts
 from bench.store import COLUMNS, to_csv, typed
 from bench.table import table
 
@@ -234,6 +236,18 @@ def test_the_row_is_believed_where_run_json_tells_of_a_later_command():
     assert line == "bench run --methods ddim --steps 10 --grid quadratic --samples 500 --seeds 0-4"
 
 
+def test_a_row_of_a_sweep_over_grids_is_repeated_on_its_own_grid():
+    sweep = json.loads(
+        json.dumps(asdict(normalise(Sweep(methods="ddim", steps="10", grid="default,logsnr,karras[rho=5]"))))
+    )
+    lines = [
+        command(cell("ddim", 5.0, blocks=1, grid=grid), sweep) for grid in ("uniform", "logsnr", "karras[rho=5.0]")
+    ]
+    assert [line.removeprefix("bench run --methods ddim --steps 10") for line in lines] == [
+        "", " --grid logsnr", " --grid 'karras[rho=5.0]'",
+    ]  # fmt: skip
+
+
 # Several runs
 
 
@@ -390,3 +404,24 @@ def test_the_page_works_in_a_browser_on_a_phone(made, tmp_path, scheme):
     assert max(found["widths"]) <= 390
     ink, text = found["ink"]
     assert ink == text == ("rgb(0, 0, 0)" if scheme == LIGHT else "rgb(255, 255, 255)")
+
+
+def test_grids_of_one_method_are_told_apart_wherever_rows_are_named(tmp_path):
+    own = {"grid": "uniform", "own_grid": "true"}
+    rows = [cell("a", 5.0, **own), cell("a", 4.0, jitter="b", grid="logsnr", own_grid="false", cell="x")]
+    results = load(write_run(tmp_path, *rows, cell("b", 6.0, jitter="c", grid="logsnr", own_grid="true")))
+    assert results.rows["name"].tolist() == ["a, uniform (own)", "a, logsnr", "b"]
+    assert [c for c in table(results)["grid"] if c] == ["uniform (own)", "logsnr", "logsnr (own)"]
+    assert verdicts(results)[0].startswith("best at 10 NFE: `a, logsnr` (")
+    assert ranks(results.scored).tolist() == ["2", "1", "3"]
+    assert "(own)" in reading(results, [])[1]
+    assert [entry.name for entry in legend(results) if entry.method] == ["a, uniform (own)", "a, logsnr", "b"]
+    judged = compare(results.rows, results.rows)
+    assert {verdict.cell for verdict in judged} == {"a, 10 steps, uniform, ddpm", "a, 10 steps, logsnr, ddpm",
+                                                    "b, 10 steps, logsnr, ddpm"}  # fmt: skip
+
+
+def test_rows_on_one_grid_are_not_marked(tmp_path):
+    results = load(write_run(tmp_path, cell("a", 5.0, own_grid="true"), cell("b", 6.0, own_grid="false")))
+    assert [c for c in table(results)["grid"] if c] == ["uniform", "uniform"]
+    assert not any("(own)" in line for line in reading(results, []))

@@ -1,0 +1,193 @@
+"""`bench likelihood`: how many bits per dimension a trained network needs for real images, by two estimators."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log, nan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from bench.bound import bound
+from bench.data import DATASETS
+from bench.errors import InputError, writing
+from bench.log_density import log_density
+from bench.network import Backbone, load_backbone, pick_device
+from bench.noise import ImageNoise
+from bench.provenance import commit, environment, utc_now
+from bench.timing import timed
+from methods import GRIDS, get_recipe, nearest, split_specs
+
+ESTIMATORS = ("ode", "bound")
+SPLITS = ("held out", "training")
+STEPS = 1000
+COLUMNS = (
+    "recipe dataset split estimator images levels steps bpd bpd_se prior_bpd transitions_bpd decoder_bpd nfe "
+    "seconds_per_image seed device checkpoint data commit utc"
+).split()
+
+
+@dataclass(frozen=True)
+class Advance:
+    """How far the measuring is, in images of all rows."""
+
+    done: int
+    of: int
+    what: str
+
+
+class Likelihood:
+    """A measuring made ready; `run` carries it out. Raises InputError, SpecError or CheckpointError for wrong input."""
+
+    def __init__(
+        self, recipes: str = "ddpm,flow", dataset: str = "digits", images: int = 64, estimators: str = "ode,bound",
+        steps: int | None = None, levels: int = 256, seed: int = 0, batch_size: int = 64, output: Path | None = None,
+        device: str = "auto", weights: str | None = None, data_root: str | None = None, download: bool = False,
+    ):  # fmt: skip
+        self.estimators = _estimators(estimators)
+        if steps and "bound" not in self.estimators:
+            raise InputError("--steps is the length of the bound's chain: it has no effect without --estimators bound.")
+        self.steps, self.levels, self.seed, self.batch_size = steps or STEPS, levels, seed, batch_size
+        source, self.device = DATASETS.get(dataset), pick_device(device)
+        names = list(dict.fromkeys(str(get_recipe(spec)) for spec in split_specs(recipes)))
+        if not names:
+            raise InputError("No recipe is named: give one or several, as in ddpm,flow.")
+        self.dataset = source.name
+        self.backbones = {
+            name: load_backbone(name, source, weights, self.device, torch.float32, False) for name in names
+        }
+        loaded = source.load(data_root, download)
+        self.data = loaded.digest
+        self.splits = {
+            "held out": (loaded.test[:images], loaded.test_labels[:images]),
+            "training": (loaded.train[:images], loaded.train_labels[:images]),
+        }
+        fewest = min(len(found) for found, _ in self.splits.values())
+        if fewest < images:
+            raise InputError(f"{self.dataset} has only {fewest} images to each split: give --images at most {fewest}.")
+        for found, _ in self.splits.values():
+            to_levels(found, levels)  # raises now if they are others
+        self.output = output or Path("results", "likelihood")
+        with writing(self.output):
+            self.output.mkdir(parents=True, exist_ok=True)
+        self.rows: list[dict] = []
+
+    def run(self) -> Iterator[Advance]:
+        """Measure row after row, each written as it is done."""
+        cases = [(name, split, kind) for name in self.backbones for split in SPLITS for kind in self.estimators]
+        count = len(self.splits[SPLITS[0]][0])
+        for index, (name, split, kind) in enumerate(cases):
+            batches = []
+            for start in range(0, count, self.batch_size):
+                batches.append(self._batch(self.backbones[name], split, kind, start))
+                done = index * count + min(start + self.batch_size, count)
+                yield Advance(done, len(cases) * count, f"{name}, {split} images, {kind}")
+            self.rows.append(self._row(name, split, kind, batches))
+            self.write()
+
+    def _batch(self, backbone: Backbone, split: str, kind: str, start: int) -> dict[str, np.ndarray]:
+        """The figures of each image, in bits per dimension, and what they cost."""
+        images, labels = (part[start : start + self.batch_size].to(self.device) for part in self.splits[split])
+        noise = ImageNoise(self.seed, range(start, start + len(images)))
+        field = backbone.field(labels if backbone.unet.config.classes else None)
+        measure = _by_ode if kind == "ode" else _by_bound
+        with torch.inference_mode(kind != "ode"):
+            figures, seconds = timed(
+                lambda: measure(field, to_levels(images, self.levels), self.levels, self.steps, noise), self.device
+            )
+        bits = {key: (value / (images[0].numel() * log(2))).cpu().numpy() for key, value in figures.items()}
+        each = np.ones(len(images)) / len(images)
+        return bits | {"nfe": field.net.evaluations * each, "seconds_per_image": seconds * each}
+
+    def _row(self, name: str, split: str, kind: str, batches: Sequence[dict[str, np.ndarray]]) -> dict:
+        each = {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+        bpd, backbone = each["bpd"], self.backbones[name]
+        measured = {key: float(values.mean()) for key, values in each.items()}
+        return dict.fromkeys(COLUMNS, nan) | measured | {
+            "recipe": name, "dataset": self.dataset, "split": split, "estimator": kind, "images": len(bpd),
+            "levels": self.levels, "steps": self.steps if kind == "bound" else None,
+            "bpd_se": float(bpd.std(ddof=1) / len(bpd) ** 0.5), "seed": self.seed, "device": str(self.device),
+            "checkpoint": f"{backbone.source} {backbone.digest}", "data": self.data, "commit": commit(),
+            "utc": utc_now(),
+        }  # fmt: skip
+
+    def frame(self) -> pd.DataFrame:
+        """The rows so far."""
+        return pd.DataFrame(self.rows, columns=COLUMNS).astype({"steps": "Int64"})
+
+    def write(self) -> None:
+        """Write likelihood.csv and the facts of the run beside it."""
+        facts = {
+            "command": shlex.join(["bench", *sys.argv[1:]])
+            if Path(sys.argv[0]).name == "bench"
+            else "bench.likelihood",
+            "environment": environment(self.device),
+            "quantisation": f"{self.levels} levels from -1 to 1; uniform dequantisation for the ODE",
+            "labels": "each image's own, where the network takes them",
+            "splits": "the first images of each",
+        }
+        with writing(self.output):
+            (self.output / "likelihood.csv").write_text(self.frame().to_csv(index=False), encoding="utf-8")
+            (self.output / "likelihood.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def to_levels(images: Tensor, levels: int) -> Tensor:
+    """uint8 images (B, C, H, W) as whole numbers from 0 to levels - 1. Raises InputError if they are not such."""
+    found = (images.double() * (levels - 1) / 255).round()
+    if not torch.equal((found * 255 / (levels - 1)).round().to(torch.uint8), images):
+        raise InputError(f"The images are not on {levels} even levels of brightness: leave out --levels, for 256.")
+    return found
+
+
+def _by_ode(field, levels: Tensor, count: int, steps: int, noise: ImageNoise) -> dict[str, Tensor]:
+    """-log of the density of dequantised images, times the width of a level: in expectation a bound on -log P."""
+    width = 2 / (count - 1)
+    dequantised = (levels + torch.special.ndtr(noise(levels)) - 0.5) * width - 1
+    return {"bpd": -log_density(field, dequantised.float(), noise).double() - levels[0].numel() * log(width)}
+
+
+def _by_bound(field, levels: Tensor, count: int, steps: int, noise: ImageNoise) -> dict[str, Tensor]:
+    """The variational bound and its three terms, with x0 clipped to [-1, 1] as pixels are."""
+    width = 2 / (count - 1)
+    terms = bound(field, (levels * width - 1).float(), width, GRIDS.get("uniform")(steps, field.path), noise, clip=True)
+    return {
+        "bpd": terms.total.double(),
+        "prior_bpd": terms.prior.double(),
+        "transitions_bpd": terms.transitions.double().sum(1),
+        "decoder_bpd": terms.decoder.double(),
+    }
+
+
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows as text for people."""
+    from bench.table import number, spread
+
+    return pd.DataFrame(
+        {
+            "recipe": row["recipe"],
+            "images": f"{row['images']} {row['split']}",
+            "estimator": row["estimator"],
+            "bits/dim": f"{row['bpd']:.3f}{spread(row['bpd_se'])}",
+            "L_T": number(row["prior_bpd"], "{:.2g}"),
+            "sum L_t-1": number(row["transitions_bpd"], "{:.3f}"),
+            "L_0": number(row["decoder_bpd"], "{:.3f}"),
+            "NFE": number(row["nfe"], "{:.0f}"),
+            "s/image": number(row["seconds_per_image"]),
+        }
+        for row in frame.to_dict("records")
+    )
+
+
+def _estimators(text: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in ESTIMATORS:
+            raise InputError(f"No estimator is named {name!r}. {nearest(name, ESTIMATORS)}")
+    if not names:
+        raise InputError(f"--estimators is empty: name {' or '.join(ESTIMATORS)}, or both.")
+    return names
