@@ -63,13 +63,17 @@ def digest(*tensors: Tensor) -> str:
 
 
 class Dataset(Plugin, ABC):
-    """A source of images. `preset` names the U-Net that fits them, `extractor` the features that FID is measured on."""
+    """A source of images. `preset` names the U-Net that fits them, `extractor` the features that FID is measured on.
+
+    classified: whether the extractor's logits are those of the data set's own classes.
+    """
 
     resolution: ClassVar[int]
     channels: ClassVar[int]
     classes: ClassVar[int]
     preset: ClassVar[str]
     extractor: ClassVar[str] = "inception-v3-compat"
+    classified: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, root: str | None = None, download: bool = False) -> Images:
@@ -85,6 +89,7 @@ class Digits(Dataset):
     """The 1797 handwritten digits inside scikit-learn: 1000 for training, 797 held out, split once and for all."""
 
     resolution, channels, classes, preset, extractor = 8, 1, 10, "digits", "digits-cnn"
+    classified = True
 
     def load(self, root=None, download=False):
         if root or download:

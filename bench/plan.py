@@ -9,7 +9,20 @@ import torch
 from bench.data import DATASETS
 from bench.errors import InputError
 from bench.noise import BLOCKS, IMAGES_PER_BLOCK
-from methods import GRIDS, METHODS, Field, Method, Recipe, get_recipe, nearest, sample, split_specs
+from methods import (
+    GRIDS,
+    METHODS,
+    Aides,
+    Field,
+    Guidance,
+    Method,
+    Recipe,
+    get_guidance,
+    get_recipe,
+    nearest,
+    sample,
+    split_specs,
+)
 from models import PRESETS
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -30,6 +43,7 @@ class Sweep:
     dataset: str | None = None
     recipe: str | None = None
     grid: str | None = None
+    guidance: Sequence[str] | str | None = None
     samples: int | None = None
     seeds: Sequence[int] | str | None = None
     batch_size: int = 256
@@ -56,9 +70,11 @@ class Job:
     grid: str | None
     steps: int | None
     skip: str = ""
+    guidance: Guidance | None = None
 
     def __str__(self) -> str:
-        return f"{self.method}" + (f" {self.steps} steps" if self.steps else "")
+        guided = f" {self.guidance}" if self.guidance else ""
+        return f"{self.method}{guided}" + (f" {self.steps} steps" if self.steps else "")
 
 
 def normalise(sweep: Sweep) -> Sweep:
@@ -73,6 +89,7 @@ def normalise(sweep: Sweep) -> Sweep:
         samples=DEFAULT_SAMPLES if sweep.samples is None else sweep.samples,
         dataset=None if sweep.preset else sweep.dataset or "digits",
         metrics=None if sweep.metrics is None else _unique(_items(sweep.metrics, split_specs), "--metrics"),
+        guidance=None if sweep.guidance is None else _guidances(sweep.guidance),
     )
     _check_values(sweep)
     return sweep
@@ -83,36 +100,41 @@ def expand(sweep: Sweep) -> list[Job]:
     methods = [METHODS.get(spec) for spec in sweep.methods]
     if all(method.adaptive for method in methods) and (sweep.steps or sweep.nfe or sweep.grid):
         raise InputError("--steps, --nfe and --grid have no effect: every method here is adaptive and chooses its own.")
-    return [job for method in methods for job in _jobs(method, sweep)]
+    guidances = [get_guidance(spec) for spec in sweep.guidance or ()] or [None]
+    return [job for method in methods for guidance in guidances for job in _jobs(method, guidance, sweep)]
 
 
-def _jobs(method: Method, sweep: Sweep) -> list[Job]:
+def _jobs(method: Method, guidance: Guidance | None, sweep: Sweep) -> list[Job]:
     recipe = get_recipe(sweep.recipe or method.recipe)
     grid = None if method.adaptive else str(GRIDS.get(sweep.grid or method.grid))
     if sweep.nfe:
-        return [_job_within(budget, method, recipe, grid) for budget in sweep.nfe]
+        return [_job_within(budget, method, recipe, grid, guidance) for budget in sweep.nfe]
     counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
     for steps in filter(None, counts):
         GRIDS.get(grid)(steps, recipe.path)  # raises now, not in the middle of the sweep, if there is no such grid
-    return [Job(method, str(recipe), grid, steps) for steps in counts]
+    return [Job(method, str(recipe), grid, steps, guidance=guidance) for steps in counts]
 
 
-def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None) -> Job:
+def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None, guidance: Guidance | None) -> Job:
     """The job with the most steps that spend at most `budget` evaluations, found by counting them."""
     if method.adaptive:
-        return Job(method, str(recipe), grid, None, skip="an adaptive method keeps to no budget of evaluations")
+        skip = "an adaptive method keeps to no budget of evaluations"
+        return Job(method, str(recipe), grid, None, skip, guidance)
     low, high = 0, budget
     while low < high:
         middle = (low + high + 1) // 2
-        fits = evaluations(method, recipe, middle, grid) <= budget
+        fits = evaluations(method, recipe, middle, grid, guidance) <= budget
         low, high = (middle, high) if fits else (low, middle - 1)
     if low == 0:
-        return Job(method, str(recipe), grid, None, skip=f"one step takes more than {budget} evaluations")
-    return Job(method, str(recipe), grid, low)
+        skip = f"one step takes more than {budget} evaluations"
+        return Job(method, str(recipe), grid, None, skip, guidance)
+    return Job(method, str(recipe), grid, low, guidance=guidance)
 
 
-def evaluations(method: Method, recipe: Recipe, steps: int, grid: str | None = None) -> int:
-    """How often a sampling run calls its network, counted on one pixel."""
+def evaluations(
+    method: Method, recipe: Recipe, steps: int, grid: str | None = None, guidance: Guidance | None = None
+) -> int:
+    """How often a sampling run calls its network, or the weaker one that guides it, counted on one pixel."""
     calls = 0
 
     def net(x, *_):
@@ -120,7 +142,9 @@ def evaluations(method: Method, recipe: Recipe, steps: int, grid: str | None = N
         calls += 1
         return x
 
-    field = Field(net, recipe.path, recipe.target)
+    field = Field(net, recipe.path, recipe.target, torch.zeros(1, dtype=torch.int64))
+    if guidance:
+        field = guidance.guide(field, Aides(lambda x, _: x.flatten(1), weak=field))
     sample(method, field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), steps, torch.zeros_like, grid)
     return calls
 
@@ -131,6 +155,7 @@ def _reject_idle_options(sweep: Sweep) -> None:
         ("steps", "nfe", "--steps and --nfe are two ways to say the same: give one of them."),
         ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
         ("weights", "preset", "--preset times a random network, without weights: leave out --weights."),
+        ("guidance", "preset", "--preset times a random network, without anything to guide: leave out --guidance."),
     ]
     for one, other, message in conflicts:
         if {one, other} <= given:
@@ -155,6 +180,11 @@ def _check_values(sweep: Sweep) -> None:
         raise InputError(f"No preset is named {sweep.preset!r}. {nearest(sweep.preset, PRESETS)}")
     if sweep.dataset:
         DATASETS.lookup(sweep.dataset)
+
+
+def _guidances(value: Sequence[str] | str) -> tuple[str, ...]:
+    """As they print: 2 and cfg[weight=2] are the same."""
+    return _unique((str(get_guidance(str(spec))) for spec in _items(value, split_specs)), "--guidance")
 
 
 def _items(value: Sequence[str] | str, split: Callable[[str], list[str]]) -> list[str]:

@@ -8,7 +8,7 @@ from bench.measure import Gauge, generate
 from bench.network import Backbone
 from bench.noise import ImageNoise
 from bench.plan import Job
-from methods import METHODS
+from methods import METHODS, Guidance
 
 IMAGES = 32  # of each seed block
 # On the digits' checkpoints it agrees with ten times smaller tolerances to 1e-4 (DDIM at 50 steps: 2e-2).
@@ -24,11 +24,11 @@ def trajectory_rmse(job: Job, backbone: Backbone, block: int) -> float:
     images, *_ = generate(job, backbone, noise, Gauge())
     if noise.draws > 1:
         return float("nan")
-    return (images - fine_solution(backbone, block)).square().mean().sqrt().item()
+    return (images - fine_solution(backbone, job.guidance, block)).square().mean().sqrt().item()
 
 
 @lru_cache(maxsize=64)
-def fine_solution(backbone: Backbone, block: int) -> Tensor:
-    """Where the probability-flow ODE of this network takes the noise of the block's first images: (IMAGES, C, H, W)."""
-    job = Job(METHODS.get(FINE), str(backbone.recipe), None, None)
+def fine_solution(backbone: Backbone, guidance: Guidance | None, block: int) -> Tensor:
+    """Where the (guided) ODE of this network takes the noise of the block's first images: (IMAGES, C, H, W)."""
+    job = Job(METHODS.get(FINE), str(backbone.recipe), None, None, guidance=guidance)
     return generate(job, backbone, ImageNoise(block, range(IMAGES)), Gauge())[0]
