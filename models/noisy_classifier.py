@@ -60,6 +60,5 @@ class NoisyClassifier(nn.Module):
         """The cross-entropy of each image (B,), at a log-SNR that is drawn here, uniformly."""
         log_snr = torch.rand(len(images), device=images.device) * (LEAST_NOISE - MOST_NOISE) + MOST_NOISE
         alpha, sigma = (torch.sigmoid(sign * log_snr).sqrt().view(-1, 1, 1, 1) for sign in (1, -1))
-        return F.cross_entropy(
-            self(alpha * images + sigma * torch.randn_like(images), log_snr), labels, reduction="none"
-        )
+        noisy = alpha * images + sigma * torch.randn_like(images)
+        return F.cross_entropy(self(noisy, log_snr), labels, reduction="none")
