@@ -161,13 +161,13 @@ class Blended:
 
     def __call__(self, x: Tensor, now: Moment, then: Moment | None = None) -> Prediction:
         weight = self.guidance.at(now)
-        if weight == 1:
-            return self.good(x, now, then)
-        bad = self.bad(x, now, then)
         if weight == 0:
-            return bad
+            return self.bad(x, now, then)
+        good = self.good(x, now, then)
+        if weight == 1:
+            return good
         # Every reading of a prediction is affine in p with the same x, so blending one of them blends all.
-        return replace(bad, p=torch.lerp(bad.p, self.good(x, now, then).p, weight))
+        return replace(good, p=torch.lerp(self.bad(x, now, then).p, good.p, weight))
 
 
 @dataclass(frozen=True)
