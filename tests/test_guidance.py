@@ -12,6 +12,7 @@ import bench
 from bench.aides import equip
 from bench.data import DATASETS, to_float
 from bench.errors import InputError
+from bench.features import Extractor, RealFeatures
 from bench.fidelity import Scoring, _asked_classes
 from bench.measure import Gauge, _gflops_per_evaluation, generate
 from bench.metrics import METRICS as FIGURES
@@ -224,9 +225,7 @@ def test_operations_are_those_of_every_network_that_works(backbone):
     assert each("classifier") > 1.1 * each("1"), "a gradient is work, though no evaluation"
 
 
-def test_class_accuracy_compares_with_what_each_image_was_asked_to_be(digits, real):
-    from bench.features import Extractor, RealFeatures
-
+def test_class_accuracy_compares_with_what_each_image_was_asked_to_be(digits):
     real = RealFeatures(digits, Extractor("digits-cnn", torch.device("cpu"), logits=True))
     asked = image_labels(3, range(300), 10)
     match = torch.stack([(digits.train_labels == label).nonzero()[0, 0] for label in asked])
