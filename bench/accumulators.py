@@ -14,10 +14,14 @@ from bench.neighbours import balls_hit
 
 
 class Seen(NamedTuple):
-    """What an extractor sees in a batch of images: features (B, D) and, if asked for, logits (B, classes); float64."""
+    """What an extractor sees in a batch of images: features (B, D) and, if asked for, logits (B, classes); float64.
+
+    labels: the classes (B,) that the images were asked for, where a metric needs them.
+    """
 
     features: Tensor
     logits: Tensor | None = None
+    labels: Tensor | None = None
 
 
 class Accumulator(ABC):
@@ -82,6 +86,20 @@ class Hit(Accumulator):
 
     def columns(self):
         return {"coverage": self.hit.double().mean().item()}
+
+
+class Right(Accumulator):
+    """How many images the classifier takes for what they were asked to be."""
+
+    def __init__(self, score: Callable[[float], dict[str, float]]):
+        self.score, self.right, self.seen = score, 0, 0
+
+    def update(self, seen):
+        self.right += int((seen.logits.argmax(1) == seen.labels).sum())
+        self.seen += len(seen.labels)
+
+    def columns(self):
+        return self.score(self.right / self.seen)
 
 
 class Classes(Accumulator):

@@ -45,6 +45,9 @@ def main() -> None:
 @click.option("--recipe", metavar="NAME", help="Run every method on this recipe's checkpoint instead of its own.")
 @click.option("--grid", metavar="NAMES", help="Time grids for all, as in uniform,karras[rho=5] or a file of "
               "`bench tune`; `default` is each method's own.  [default: default]")  # fmt: skip
+@click.option(
+    "--guidance", metavar="W,...", help="As in 1,2 (classifier-free), cfg[weight=2,high=1], auto, classifier."
+)
 @click.option("--samples", type=int, metavar="N", help="Images per cell and seed block.  [default: 1000]")
 @click.option("--seeds", metavar="K,...", help="Seed blocks, as in 0-4; several give an interval.  [default: 0]")
 @click.option("--batch-size", type=int, default=256, show_default=True, metavar="N", help="Images at a time.")
@@ -69,6 +72,7 @@ def run(context: click.Context, **options: object) -> None:
     \b
     bench run --methods ddim,flow --steps 10,50
     bench run --methods ddim,flow,pf_ode[solver=heun] --nfe 10,20 --seeds 0-4
+    bench run --methods flow --steps 10 --guidance 1,2,4 --metrics fid,class_accuracy
     bench run --preset cifar10 --no-quality --batch-size 8 --steps 5
     """
     with _mistakes_as_usage_errors():
@@ -280,6 +284,7 @@ def _show_report(results, form: str) -> None:
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What it was trained on.")
 @click.option("--recipe", metavar="NAME", help="Run on this recipe's checkpoint instead of the method's own.")
 @click.option("--grid", metavar="NAME", help="Time grid, or a file of `bench tune`.  [default: the method's own]")
+@click.option("--guidance", metavar="W", help="As in 2 (classifier-free), cfg[weight=2,high=1], auto, classifier.")
 @device_option
 @weights_option
 def sample(method: str, output: Path, **options: object) -> None:
@@ -305,12 +310,14 @@ def sample(method: str, output: Path, **options: object) -> None:
 @click.option("--seed", type=click.IntRange(0, 255), default=0, show_default=True, help="Of all that is random.")
 @click.option("--output", metavar="DIR", help="Write DIR/DATASET/RECIPE.safetensors.  [default: checkpoints]")
 @click.option("--half", is_flag=True, help="Store the weights as float16: half the size.")
+@click.option("--weak", is_flag=True, help="A smaller network, DIR/DATASET/RECIPE-weak.safetensors, for autoguidance.")
 @device_option
 @data_root_option
 @click.option("--download", is_flag=True, help="Allow fetching the data set.")
 @click.pass_context
 def train(context: click.Context, recipe: str, **options: object) -> None:
-    """Train the network of RECIPE; `digits-cnn` trains the classifier whose features measure quality on the digits.
+    """Train the network of RECIPE; `digits-cnn` trains the classifier whose features measure quality on the digits,
+    `noisy-classifier` the one that classifier guidance asks.
 
     A training that was stopped goes on from its last save when the same command is given again.
 
@@ -409,7 +416,9 @@ def likelihood(context: click.Context, recipes: str, **options: object) -> None:
 
 
 @main.command("list")
-@click.argument("kind", type=click.Choice(["methods", "recipes", "datasets", "grids", "metrics"]), required=False)
+@click.argument(
+    "kind", type=click.Choice(["methods", "recipes", "datasets", "grids", "guidances", "metrics"]), required=False
+)
 def list_(kind: str | None) -> None:
     """List what can be named on the command line, of one KIND or of all.
 

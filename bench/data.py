@@ -79,6 +79,7 @@ class Dataset(Plugin, ABC):
     """A source of images. `preset` names the U-Net that fits them, `extractor` the features that FID is measured on.
 
     metrics: the figures of quality unless told otherwise.
+    classified: whether the extractor's logits are those of the data set's own classes.
     """
 
     resolution: ClassVar[int]
@@ -92,6 +93,8 @@ class Dataset(Plugin, ABC):
     def distribution(self) -> Distribution | None:
         """Where the images come from if that is known in closed form, so that no network need be trained."""
         return None
+
+    classified: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, root: str | None = None, download: bool = False) -> Images:
@@ -107,6 +110,7 @@ class Digits(Dataset):
     """The 1797 handwritten digits inside scikit-learn: 1000 for training, 797 held out, split once and for all."""
 
     resolution, channels, classes, preset, extractor = 8, 1, 10, "digits", "digits-cnn"
+    classified = True
 
     def load(self, root=None, download=False):
         if root or download:

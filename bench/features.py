@@ -166,6 +166,11 @@ class RealFeatures:
         """Features of the real images that are not the reference."""
         return self.train if self.images.held_out_reference else self.test
 
+    @cached_property
+    def accuracy(self) -> float:
+        """The share of held-out images that the extractor's classifier knows; it needs logits of their classes."""
+        return (self.extractor.see(self.images.test).logits.argmax(1) == self.images.test_labels).double().mean().item()
+
     @property
     def width(self) -> int:
         """The number of features."""

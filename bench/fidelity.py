@@ -18,6 +18,7 @@ from bench.errors import InputError
 from bench.features import Extractor, Pixels, RealFeatures
 from bench.metrics import METRICS, Metric
 from bench.network import Backbone
+from bench.noise import image_labels
 from bench.plan import Job, Sweep
 
 
@@ -30,6 +31,7 @@ class Quality:
         _check_distinct(metrics)
         _check_exact(metrics, dataset)
         self.metrics_named = [str(metric) for metric in metrics]
+        self.classes = _asked_classes(metrics, dataset)
         self.images = dataset.load(sweep.data_root, sweep.download)
         logits = any(metric.logits for metric in metrics)
         self.extractor = _extractor(dataset, device, sweep.download, logits)
@@ -62,7 +64,7 @@ class Quality:
 
     def start(self) -> "Scoring":
         """The scoring of a new cell."""
-        return Scoring(self.metrics)
+        return Scoring(self.metrics, self.classes)
 
     def replay(self, job: Job, backbone: Backbone, blocks: Iterable[int]) -> dict[str, list[float]]:
         """The columns for which the sampler itself is run again, one value for each seed block."""
@@ -94,8 +96,9 @@ class Quality:
 class Scoring:
     """The scores of a cell, from batches of images as they come; what was seen of a block goes when the next begins."""
 
-    def __init__(self, metrics: list[tuple[Metric, RealFeatures]]):
-        self._metrics = metrics
+    def __init__(self, metrics: list[tuple[Metric, RealFeatures]], classes: int = 0):
+        """classes: how many the images were asked for, where a metric needs their labels."""
+        self._metrics, self._classes, self._count = metrics, classes, 0
         self._scores: dict[int, dict[str, float]] = {}
         self._block: int | None = None
         self._current: list[tuple[RealFeatures, Accumulator]] = []
@@ -107,11 +110,17 @@ class Scoring:
             raise ValueError(f"Block {block} has been scored: add the batches of a block one after another.")
         if block != self._block:
             self._finish()
-            self._block = block
+            self._block, self._count = block, 0
             self._current = [(real, metric.start(real)) for metric, real in self._metrics]
         seen = {real: real.extractor.see(images) for real in dict.fromkeys(real for real, _ in self._current)}
+        labels = self._labels(len(images))
         for real, accumulator in self._current:
-            accumulator.update(seen[real])
+            accumulator.update(seen[real]._replace(labels=labels))
+
+    def _labels(self, more: int) -> Tensor | None:
+        """What the next images of the block were asked to be."""
+        start, self._count = self._count, self._count + more
+        return image_labels(self._block, range(start, self._count), self._classes) if self._classes else None
 
     @torch.inference_mode()
     def columns(self) -> dict[str, list[float]]:
@@ -125,6 +134,16 @@ class Scoring:
             columns = [accumulator.columns() for _, accumulator in self._current]
             self._scores[self._block] = {name: value for part in columns for name, value in part.items()}
         self._block, self._current = None, []
+
+
+def _asked_classes(metrics: list[Metric], dataset: Dataset) -> int:
+    """The number of classes if a metric needs labels, else 0."""
+    asking = [metric.name for metric in metrics if metric.labels]
+    if asking and not dataset.classified:
+        raise InputError(
+            f"{asking[0]} needs a classifier of {dataset.name}, and none is shipped: leave it out of --metrics."
+        )
+    return dataset.classes if asking else 0
 
 
 def _check_distinct(metrics: list[Metric]) -> None:

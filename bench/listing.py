@@ -7,13 +7,14 @@ import torch
 from bench.data import DATASETS
 from bench.metrics import METRICS
 from bench.plan import evaluations
-from methods import GRIDS, METHODS, RECIPES, Field, Method, Plugin, Registry, get_recipe, sample
+from methods import GRIDS, GUIDANCES, METHODS, RECIPES, Field, Method, Plugin, Registry, get_recipe, sample
 
 KINDS: dict[str, Registry] = {
     "methods": METHODS,
     "recipes": RECIPES,
     "datasets": DATASETS,
     "grids": GRIDS,
+    "guidances": GUIDANCES,
     "metrics": METRICS,
 }
 

@@ -6,7 +6,7 @@ what is compared then happened at the same time.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import ceil, isnan, nan
 
@@ -132,7 +132,7 @@ class Gauge:
         if job.steps:
             batch = min(batch_size, samples)
             images = (ceil(samples / batch) * len(seeds) or LEAST_ROUNDS) * batch
-            self.expected = images * evaluations(job.method, backbone.recipe, job.steps, job.grid)
+            self.expected = images * evaluations(job.method, backbone.recipe, job.steps, job.grid, job.guidance)
 
     @property
     def evaluations(self) -> int:
@@ -150,7 +150,7 @@ def measure(
     Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
     """
     if timing:
-        cell.gflops_per_image = _forward_gflops(backbone)
+        cell.gflops_per_image = _gflops_per_evaluation(job, backbone)
         _warm_up(job, backbone, cell)
     with PeakMemory(backbone.device) as memory:
         for block in seeds:
@@ -191,7 +191,8 @@ def generate(
     x = backbone.noise(noise)
     field = backbone.field(backbone.labels(noise.block, noise.indices))
     gauge.network = field.net
-    states = trajectory(job.method, field, x, job.steps, noise, job.grid)
+    guided = job.guidance.guide(field, backbone.aides(field)) if job.guidance else field
+    states = trajectory(job.method, guided, x, job.steps, noise, job.grid)
 
     seconds, length = 0.0, job.steps and ceil(job.steps / SEGMENTS)
     last: deque[Tensor] = deque([x], maxlen=1)
@@ -235,9 +236,15 @@ def _forward_inputs(backbone: Backbone, batch_size: int) -> tuple:
 
 
 @torch.inference_mode()
-def _forward_gflops(backbone: Backbone) -> float:
-    inputs = _forward_inputs(backbone, 1)
-    return gflops(lambda: backbone.unet(*inputs))
+def _gflops_per_evaluation(job: Job, backbone: Backbone) -> float:
+    """Of a forward; the mean over a run of one image where guidance asks another network too."""
+    if not (job.guidance and job.guidance.needs):
+        inputs = _forward_inputs(backbone, 1)
+        return gflops(lambda: backbone.unet(*inputs))
+    weak = backbone.weak and replace(backbone.weak, net=backbone.weak.unet)
+    eager, networks = replace(backbone, net=backbone.unet, weak=weak), []
+    total = gflops(lambda: networks.append(generate(job, eager, ImageNoise(0, range(1)), Gauge())[2]))
+    return total / networks[0].evaluations
 
 
 @torch.inference_mode()
@@ -248,7 +255,7 @@ def _warm_up(job: Job, backbone: Backbone, cell: Cell) -> None:
     seconds = warm_up(lambda: backbone.net(*inputs), device)
     if backbone.compiled:
         cell.compile_s = max(0.0, first - float(np.median(seconds)))
-    shortest = Job(job.method, job.recipe, job.grid, job.steps and 1)
+    shortest = replace(job, steps=job.steps and 1)
     noise = ImageNoise(0, range(cell.batch_size))
     _, last = timed(lambda: generate(shortest, backbone, noise, Gauge()), device)
     cell.warmup_s = first + sum(seconds) + last - (cell.compile_s or 0.0)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.accumulators import Accumulator, Blind, Classes, Hit, Kept, Moments
+from bench.accumulators import Accumulator, Blind, Classes, Hit, Kept, Moments, Right
 from bench.frechet import Statistics
 from bench.neighbours import balls_around, nearest_distances, radii
 from bench.transport import transport_distance
@@ -26,11 +26,13 @@ class Metric(Plugin, ABC):
     """A figure of quality.
 
     columns: which way each gets worse. logits: whether it needs the classifier's. exact: whether it needs exact data.
+    labels: whether it needs to know what the images were asked to be, and a classifier of just these classes.
     """
 
     columns: ClassVar[dict[str, int]]
     logits: ClassVar[bool] = False
     exact: ClassVar[bool] = False
+    labels: ClassVar[bool] = False
 
     @abstractmethod
     def start(self, real: "RealFeatures") -> Accumulator:
@@ -244,6 +246,21 @@ class InceptionScore(Metric):
 
     def least(self, width):
         return 2 * self.splits
+
+
+@METRICS.register("class_accuracy")
+@dataclass(frozen=True)
+class ClassAccuracy(Metric):
+    """Share of images that the data set's classifier takes for what they were asked to be, and of held-out real ones.
+
+    The classifier has seen the training images, so that those it has not seen say how far to trust it.
+    """
+
+    columns: ClassVar = {"class_accuracy": FALL_IS_WORSE, "class_accuracy_floor": NO_VERDICT}
+    logits = labels = True
+
+    def start(self, real):
+        return Right(lambda share: {"class_accuracy": share, "class_accuracy_floor": real.accuracy})
 
 
 @METRICS.register("novelty")

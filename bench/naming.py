@@ -54,7 +54,7 @@ def _suffixes(texts: pd.Series) -> pd.Series:
 
 def _told(column: str, value: object) -> str:
     if column == "guidance":
-        return f"guidance {value:g}"
+        return str(value) or "unguided"
     if column == "compiled":
         return "compiled" if value == "true" else "not compiled"
     return str(value)

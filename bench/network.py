@@ -1,7 +1,7 @@
 """The network under test: where its weights come from, in what precision it runs, how often it was called."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -13,10 +13,16 @@ from bench.errors import InputError
 from bench.exact import ClosedForm, closed_form
 from bench.noise import ImageNoise, image_labels
 from bench.timing import Stopwatch
-from methods import Field, Recipe, get_recipe
-from models import PRESETS, CheckpointError, UNet, load, shipped
+from methods import Aides, Field, Guidance, Recipe, get_recipe
+from models import PRESETS, CheckpointError, NoisyClassifier, UNet, load, shipped
 
 FOLDER = "checkpoints"  # the user's own checkpoints, unless told otherwise
+NOISY_CLASSIFIER = "noisy-classifier"  # the checkpoint that classifier guidance asks
+
+
+def weak_name(recipe: str) -> str:
+    """The checkpoint that autoguidance moves away from."""
+    return f"{recipe}-weak"
 
 
 class Network:
@@ -28,11 +34,24 @@ class Network:
         self.stopwatch = Stopwatch(device)  # a lap for each call
 
     def __call__(self, x: Tensor, t: Tensor, *rest: Tensor | None) -> Tensor:
+        return self.evaluate(self.net, x, t, *rest)
+
+    def evaluate(self, net: nn.Module, x: Tensor, t: Tensor, *rest: Tensor | None) -> Tensor:
+        """Call a network, this one or the weaker one that guides it: either is an evaluation."""
         self.evaluations += len(x)
         cast = x.to(self.dtype)
         with self.stopwatch.lap():
-            predicted = self.net(cast, t, *rest)
+            predicted = net(cast, t, *rest)
         return predicted.to(x.dtype)
+
+
+@dataclass(frozen=True)
+class NoisyJudge:
+    """The classifier that classifier guidance asks, always in float32; source and digest as a Backbone's."""
+
+    net: NoisyClassifier
+    source: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,7 @@ class Backbone:
     source: "shipped", "random", "exact", or the path of the user's own checkpoint.
     digest: of the checkpoint file, or "random", or the name of an exact data set.
     distribution: what an exact data set knows of itself.
+    judge, weak: what guidance may need, where it was asked for.
     """
 
     unet: UNet | ClosedForm
@@ -52,11 +72,18 @@ class Backbone:
     dtype: torch.dtype
     device: torch.device
     distribution: Distribution | None = None
+    judge: NoisyJudge | None = None
+    weak: "Backbone | None" = None
 
     @property
     def compiled(self) -> bool:
         """Whether the network runs through torch.compile."""
         return self.net is not self.unet
+
+    @property
+    def labelled(self) -> bool:
+        """Whether images are asked for by class."""
+        return bool(self.unet.config.classes)
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
@@ -83,10 +110,29 @@ class Backbone:
         """A Field with a fresh counter, for images with these labels (B,)."""
         return Field(Network(self.net, self.dtype, self.device), self.recipe.path, self.recipe.target, label)
 
+    def aides(self, field: Field) -> Aides:
+        """What guidance may need beside this field; the evaluations of the weaker network count as the field's own."""
+        weak = self.weak and replace(field, net=partial(field.net.evaluate, self.weak.net))
+        return Aides(self.judge and self.judge.net, weak)
+
+    def aide_digest(self, guidance: Guidance) -> str:
+        """The hash of the checkpoint that a guidance needs beside this one; empty if it needs none."""
+        digests = {"classifier": self.judge and self.judge.digest, "weak": self.weak and self.weak.digest}
+        return digests.get(guidance.needs) or ""
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Source and digest of every checkpoint in use, by name."""
+        recipe = str(self.recipe)
+        found = {recipe: f"{self.source} {self.digest}"}
+        if self.weak:
+            found[weak_name(recipe)] = f"{self.weak.source} {self.weak.digest}"
+        return found | ({NOISY_CLASSIFIER: f"{self.judge.source} {self.judge.digest}"} if self.judge else {})
+
     def labels(self, block: int, indices: range) -> Tensor | None:
         """The labels (B,) of these images; None for a network without classes."""
         classes = self.unet.config.classes
-        return image_labels(block, indices, classes).to(self.device) if classes else None
+        return image_labels(block, indices, classes).to(self.device) if self.labelled else None
 
 
 def find_checkpoint(folder: str | None, dataset: str, recipe: str) -> Path:
@@ -96,8 +142,14 @@ def find_checkpoint(folder: str | None, dataset: str, recipe: str) -> Path:
             return path
     raise InputError(
         f"There is no checkpoint of {recipe} for {dataset} in {folder or FOLDER!r}: "
-        f"train it with `bench train {recipe} --dataset {dataset}`."
+        f"train it with `bench train {_training(recipe)} --dataset {dataset}`."
     )
+
+
+def _training(name: str) -> str:
+    """The words of `bench train` that make a checkpoint."""
+    recipe = name.removesuffix(weak_name(""))
+    return recipe if recipe == name else f"{recipe} --weak"
 
 
 def checkpoint_path(folder: str | None, dataset: str, recipe: str) -> Path:
@@ -106,16 +158,23 @@ def checkpoint_path(folder: str | None, dataset: str, recipe: str) -> Path:
 
 
 def load_backbone(
-    recipe: str, dataset: Dataset, folder: str | None, device: torch.device, dtype: torch.dtype, compiled: bool
+    recipe: str,
+    dataset: Dataset,
+    folder: str | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    compiled: bool,
+    name: str | None = None,
 ) -> Backbone:
-    """The trained network of a recipe, or the closed form that an exact data set has.
+    """The trained network of a recipe, from the checkpoint of its name or of another one; or an exact data set's form.
 
     Raises InputError or CheckpointError if there is none that fits.
     """
     if dataset.distribution:
         net = closed_form(recipe, dataset).to(device)
         return Backbone(net, net, net.recipe, "exact", dataset.name, torch.float64, device, dataset.distribution)
-    checkpoint = load(find_checkpoint(folder, dataset.name, recipe))
+    name = name or recipe
+    checkpoint = load(find_checkpoint(folder, dataset.name, name))
     unet = checkpoint.unet()
     trained = (checkpoint.metadata.get("recipe"), unet.config.resolution, unet.config.image_channels)
     if trained != (recipe, dataset.resolution, dataset.channels):
@@ -123,7 +182,7 @@ def load_backbone(
             f"{checkpoint.path} was trained for {trained[0]} on {trained[2]}x{trained[1]}x{trained[1]} images, not for "
             f"{recipe} on {dataset.name}: restore the right file or retrain it."
         )
-    source = "shipped" if checkpoint.path == shipped(dataset.name, recipe) else str(checkpoint.path)
+    source = "shipped" if checkpoint.path == shipped(dataset.name, name) else str(checkpoint.path)
     return _ready(unet, recipe, source, checkpoint.digest, device, dtype, compiled)
 
 

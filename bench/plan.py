@@ -10,7 +10,20 @@ from bench.data import DATASETS
 from bench.errors import InputError
 from bench.grids import grids, without_missing
 from bench.noise import BLOCKS, IMAGES_PER_BLOCK
-from methods import METHODS, Field, Method, Recipe, get_recipe, is_grid_file, nearest, sample, split_specs
+from methods import (
+    METHODS,
+    Aides,
+    Field,
+    Guidance,
+    Method,
+    Recipe,
+    get_guidance,
+    get_recipe,
+    is_grid_file,
+    nearest,
+    sample,
+    split_specs,
+)
 from models import PRESETS
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -34,6 +47,7 @@ class Sweep:
     dataset: str | None = None
     recipe: str | None = None
     grid: Sequence[str] | str | None = None
+    guidance: Sequence[str] | str | None = None
     samples: int | None = None
     seeds: Sequence[int] | str | None = None
     batch_size: int = 256
@@ -60,9 +74,11 @@ class Job:
     grid: str | None
     steps: int | None
     skip: str = ""
+    guidance: Guidance | None = None
 
     def __str__(self) -> str:
-        return f"{self.method}" + (f" {self.steps} steps" if self.steps else "")
+        guided = f" {self.guidance}" if self.guidance else ""
+        return f"{self.method}{guided}" + (f" {self.steps} steps" if self.steps else "")
 
 
 def normalise(sweep: Sweep) -> Sweep:
@@ -78,6 +94,7 @@ def normalise(sweep: Sweep) -> Sweep:
         samples=DEFAULT_SAMPLES if sweep.samples is None else sweep.samples,
         dataset=None if sweep.preset else sweep.dataset or "digits",
         metrics=None if sweep.metrics is None else _unique(_items(sweep.metrics, split_specs), "--metrics"),
+        guidance=None if sweep.guidance is None else _guidances(sweep.guidance),
     )
     _check_values(sweep)
     return _for_exact_data(sweep) if sweep.dataset and DATASETS.get(sweep.dataset).distribution else sweep
@@ -85,7 +102,12 @@ def normalise(sweep: Sweep) -> Sweep:
 
 def _for_exact_data(sweep: Sweep) -> Sweep:
     """There is no network to load, to time or to run at low precision. Raises InputError for options about one."""
-    idle = {"--weights": sweep.weights, "--compile": sweep.compile, "--no-quality": not sweep.quality}
+    idle = {
+        "--weights": sweep.weights,
+        "--compile": sweep.compile,
+        "--no-quality": not sweep.quality,
+        "--guidance": sweep.guidance,
+    }
     given = [option for option, value in idle.items() if value]
     if sweep.dtype not in ("float32", "float64"):
         given.append("--dtype")
@@ -99,36 +121,47 @@ def expand(sweep: Sweep) -> list[Job]:
     methods = [METHODS.get(spec) for spec in sweep.methods]
     if all(method.adaptive for method in methods) and (sweep.steps or sweep.nfe or sweep.grid):
         raise InputError("--steps, --nfe and --grid have no effect: every method here is adaptive and chooses its own.")
-    jobs = [job for method in methods for grid in grids(method, sweep.grid) for job in _jobs(method, grid, sweep)]
+    guidances = [get_guidance(spec) for spec in sweep.guidance or ()] or [None]
+    jobs = [
+        job
+        for method in methods
+        for grid in grids(method, sweep.grid)
+        for guidance in guidances
+        for job in _jobs(method, grid, guidance, sweep)
+    ]
     return without_missing(jobs)
 
 
-def _jobs(method: Method, grid: str | None, sweep: Sweep) -> list[Job]:
+def _jobs(method: Method, grid: str | None, guidance: Guidance | None, sweep: Sweep) -> list[Job]:
     recipe = get_recipe(sweep.recipe or method.recipe)
     if sweep.nfe:
-        return [_job_within(budget, method, recipe, grid) for budget in sweep.nfe]
+        return [_job_within(budget, method, recipe, grid, guidance) for budget in sweep.nfe]
     counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
-    return [Job(method, str(recipe), grid, steps) for steps in counts]
+    return [Job(method, str(recipe), grid, steps, guidance=guidance) for steps in counts]
 
 
-def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None) -> Job:
+def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None, guidance: Guidance | None) -> Job:
     """The job with the most steps that spend at most `budget` evaluations, found by counting them."""
     if method.adaptive:
-        return Job(method, str(recipe), grid, None, skip="an adaptive method keeps to no budget of evaluations")
+        skip = "an adaptive method keeps to no budget of evaluations"
+        return Job(method, str(recipe), grid, None, skip, guidance)
     low, high = 0, budget
     # The times do not change how often the network is called, and a file has those of few step counts.
     counted = "uniform" if is_grid_file(grid) else grid
     while low < high:
         middle = (low + high + 1) // 2
-        fits = evaluations(method, recipe, middle, counted) <= budget
+        fits = evaluations(method, recipe, middle, counted, guidance) <= budget
         low, high = (middle, high) if fits else (low, middle - 1)
     if low == 0:
-        return Job(method, str(recipe), grid, None, skip=f"one step takes more than {budget} evaluations")
-    return Job(method, str(recipe), grid, low)
+        skip = f"one step takes more than {budget} evaluations"
+        return Job(method, str(recipe), grid, None, skip, guidance)
+    return Job(method, str(recipe), grid, low, guidance=guidance)
 
 
-def evaluations(method: Method, recipe: Recipe, steps: int, grid: str | None = None) -> int:
-    """How often a sampling run calls its network, counted on one pixel."""
+def evaluations(
+    method: Method, recipe: Recipe, steps: int, grid: str | None = None, guidance: Guidance | None = None
+) -> int:
+    """How often a sampling run calls its network, or the weaker one that guides it, counted on one pixel."""
     calls = 0
 
     def net(x, *_):
@@ -136,7 +169,9 @@ def evaluations(method: Method, recipe: Recipe, steps: int, grid: str | None = N
         calls += 1
         return x
 
-    field = Field(net, recipe.path, recipe.target)
+    field = Field(net, recipe.path, recipe.target, torch.zeros(1, dtype=torch.int64))
+    if guidance:
+        field = guidance.guide(field, Aides(lambda x, _: x.flatten(1), weak=field))
     sample(method, field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), steps, torch.zeros_like, grid)
     return calls
 
@@ -147,6 +182,7 @@ def _reject_idle_options(sweep: Sweep) -> None:
         ("steps", "nfe", "--steps and --nfe are two ways to say the same: give one of them."),
         ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
         ("weights", "preset", "--preset times a random network, without weights: leave out --weights."),
+        ("guidance", "preset", "--preset times a random network, without anything to guide: leave out --guidance."),
     ]
     for one, other, message in conflicts:
         if {one, other} <= given:
@@ -171,6 +207,11 @@ def _check_values(sweep: Sweep) -> None:
         raise InputError(f"No preset is named {sweep.preset!r}. {nearest(sweep.preset, PRESETS)}")
     if sweep.dataset:
         DATASETS.lookup(sweep.dataset)
+
+
+def _guidances(value: Sequence[str] | str) -> tuple[str, ...]:
+    """As they print: 2 and cfg[weight=2] are the same."""
+    return _unique((str(get_guidance(str(spec))) for spec in _items(value, split_specs)), "--guidance")
 
 
 def _items(value: Sequence[str] | str, split: Callable[[str], list[str]]) -> list[str]:

@@ -70,13 +70,13 @@ def show(session: Session) -> bool:
 def _report_cell(console: Console, event: Finished) -> None:
     """A line for each finished cell where there is no terminal to draw bars on, and for each that failed anywhere."""
     row = event.row
+    guided = f" {row['guidance']}" if row["guidance"] else ""
     steps = (f" {row['steps']} steps" if row["steps"] else "") + (f", {row['grid']}" if row["grid"] else "")
+    what = f"{label(row)}{guided}{steps}"
     if row["status"] != "ok":
-        console.print(
-            f"{label(row)}{steps} {row['status']}: {row['error']}", style="red", markup=False, highlight=False
-        )
+        console.print(f"{what} {row['status']}: {row['error']}", style="red", markup=False, highlight=False)
     elif not console.is_terminal:
-        console.print(f"{label(row)}{steps} done", markup=False, highlight=False)
+        console.print(f"{what} done", markup=False, highlight=False)
 
 
 def show_training(training: Training) -> bool:

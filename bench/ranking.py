@@ -44,8 +44,15 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     if len(ours) != len(theirs) or len(ours) < 2:
         return float(theirs.mean() - ours.mean()), float("inf")
     more = theirs - ours
-    reach = stdtrit(len(more) - 1, (1 + CONFIDENCE) / 2)
-    return float(more.mean()), float(reach * more.std(ddof=1) / len(more) ** 0.5)
+    return float(more.mean()), half_width(more)
+
+
+def half_width(values: np.ndarray) -> float:
+    """Half the 95 % t-interval of the mean; NaN for a single value."""
+    if len(values) < 2:
+        return float("nan")
+    reach = stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)
+    return float(reach * values.std(ddof=1) / len(values) ** 0.5)
 
 
 def better(ours: np.ndarray, theirs: np.ndarray) -> bool:

@@ -58,7 +58,7 @@ def _own(row: Mapping, sweep: Mapping) -> dict:
     usual = _defaults(label(row))
     own = {"steps": None if pd.isna(row["steps"]) else [row["steps"]], "dtype": row["dtype"]}
     own |= {name: None if row[name] in ("", usual.get(name)) else row[name] for name in ("recipe", "grid")}
-    own |= {"compile": row["compiled"] == "true", "guidance": None if pd.isna(row["guidance"]) else row["guidance"]}
+    own |= {"compile": row["compiled"] == "true", "guidance": row["guidance"] or None}
     if row["seeds"]:
         own |= {"samples": row["samples"], "seeds": [int(seed) for seed in row["seeds"].split(",")]}
     asked = sweep.get("batch_size", row["batch_size"])

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from bench import report
+from bench.aides import equip
 from bench.data import DATASETS, as_picture
 from bench.errors import InputError
 from bench.exact import one_thread
@@ -69,6 +70,7 @@ class Session:
             from bench.fidelity import Quality  # torch-fidelity takes a second to import
 
             self.quality = Quality(sweep, self.device)
+            self._check_labels()
         self.store = Store(Path(sweep.output or default_output(sweep)))
         self.pending = [job for job in self.jobs if not self.store.done(self.cell(job))]
         self._check_protocol()
@@ -78,7 +80,17 @@ class Session:
         if sweep.preset:
             return random_backbone(recipe, sweep.preset, self.device, dtype, sweep.compile)
         dataset = DATASETS.get(sweep.dataset)
-        return load_backbone(recipe, dataset, sweep.weights, self.device, dtype, sweep.compile)
+        backbone = load_backbone(recipe, dataset, sweep.weights, self.device, dtype, sweep.compile)
+        guidances = [job.guidance for job in self.jobs if job.recipe == recipe and job.guidance]
+        return equip(backbone, guidances, dataset, sweep.weights)
+
+    def _check_labels(self) -> None:
+        """Metrics that compare with labels need networks that were given some."""
+        without = [name for name, each in self.backbones.items() if self.quality.classes and not each.labelled]
+        if without:
+            raise InputError(
+                f"class_accuracy needs networks with classes, and {without[0]} has none: leave it out of --metrics."
+            )
 
     def _check_protocol(self) -> None:
         others = {row["protocol"] for row in self.store.rows.values()} - {self.protocol}
@@ -111,6 +123,7 @@ class Session:
         conditions = {
             "job": [str(job.method), job.recipe, job.grid, job.steps, job.skip],
             "backbone": [sweep.preset, backbone.digest, sweep.dtype, sweep.compile],
+            "guidance": job.guidance and [str(job.guidance), backbone.aide_digest(job.guidance)],
             "measured": [
                 sweep.quality and self.quality.metrics_named,
                 sweep.timing,
@@ -194,6 +207,7 @@ class Session:
             "grid": job.grid or "",
             "own_grid": own_grid(job),
             "steps": job.steps,
+            "guidance": str(job.guidance or ""),
             "seeds": ",".join(map(str, sweep.seeds)) if quality else "",
             "samples": sweep.samples if quality else None,
             "device": str(self.device),
@@ -215,7 +229,7 @@ class Session:
             "command": shlex.join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else "bench.run",
             "sweep": asdict(self.sweep),
             "environment": self.environment,
-            "checkpoints": {name: f"{backbone.source} {backbone.digest}" for name, backbone in self.backbones.items()},
+            "checkpoints": {key: text for each in self.backbones.values() for key, text in each.origins.items()},
             "grids": self.grid_files,
             "protocol": self.protocol,
             "quality": self.quality.facts if self.sweep.quality else None,

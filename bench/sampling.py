@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from matplotlib.image import imsave
 
+from bench.aides import equip
 from bench.data import DATASETS, to_uint8
 from bench.errors import InputError
 from bench.measure import Gauge, generate
@@ -37,9 +38,12 @@ def draw_images(
     sweep = normalise(Sweep(methods=[method], steps=steps and [steps], device=device, weights=weights, **options))
     if len(sweep.grid or ()) > 1:
         raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid)}.")
-    job = expand(sweep)[0]
+    job, *others = expand(sweep)
+    if others:
+        raise InputError("One picture shows one method: give --guidance one value.")
     dataset = DATASETS.get(sweep.dataset)
     backbone = load_backbone(job.recipe, dataset, weights, pick_device(device), torch.float32, False)
+    backbone = equip(backbone, [job.guidance] if job.guidance else [], dataset, weights)
     images, evaluations = _generate(job, backbone, seed, count)
     _save(images, output)
     return evaluations

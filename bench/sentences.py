@@ -30,6 +30,8 @@ QUALITY = {
     "recall": "**recall**: share of the real images within the neighbourhood of a sample.",
     "density": "**density**: in how many real neighbourhoods a sample lies, 1 for real images.",
     "coverage": "**coverage**: share of the real neighbourhoods that hold a sample.",
+    "class_accuracy": "**class accuracy**: share of the samples that the classifier `{extractor}` takes for the class "
+    "they were asked to be, ± half the 95 % t-interval over the seed blocks; of real images, the held-out ones.",
     "novelty": "**novelty**: median feature distance from a generated image to its nearest training image, divided by "
     "the same for held-out images. Near 1: as new as unseen data. Near 0: copies of the training images.",
     "wasserstein": "**Wasserstein**: W2 between samples and real images by exact transport; in the row of the real "

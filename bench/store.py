@@ -19,13 +19,13 @@ DOCUMENTED = (
 ADDED = (  # older results may lack them
     "novelty density coverage inception_score fid_inf fd_dinov2 fd_dinov2_floor trajectory_rmse "
     "wasserstein wasserstein_floor order order_declared "
-    "fid_floor_sd fid_ceiling scores_per_seed "
+    "fid_floor_sd fid_ceiling class_accuracy class_accuracy_floor scores_per_seed "
     "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
     "latency_per_round overhead_per_round inner_per_round environment own_grid"
 ).split()
 COLUMNS = DOCUMENTED + ADDED
 TEXT = (
-    "method options recipe dataset grid seeds device dtype compiled status error cell protocol commit utc "
+    "method options recipe dataset grid guidance seeds device dtype compiled status error cell protocol commit utc "
     "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid"
 ).split()
 WHOLE = "resolution steps samples batch_size threads".split()

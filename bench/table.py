@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from bench.naming import grids, in_features, label
-from bench.ranking import pareto, ranks
+from bench.ranking import half_width, pareto, ranks
 from bench.results import Results
+from bench.store import blocks
 
-LEFT = "method recipe grid run machine protocol dtype compiled Pareto status network source command".split()
+LEFT = "method recipe grid guidance run machine protocol dtype compiled Pareto status network source command".split()
 # Columns that only one report shows in full, for want of width.
 DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]
 WIDE = [*DETAILS, "recipe", "p95 (s)", "images/s", "peak (MB)", "density", "coverage", "machine"]
@@ -76,6 +77,7 @@ def _floor(group: Results, protocol: dict) -> list[dict]:
         group.fid: _first(rows["fid_floor"]) + _first(rows["fid_floor_sd"], spread),
         "FD (DINOv2)": _first(rows["fd_dinov2_floor"]),
         "Wasserstein": _first(rows["wasserstein_floor"]),
+        "class accuracy": _first(rows["class_accuracy_floor"], "{:.3f}".format),
     }
     return [{"method": FLOOR} | protocol | values] if any(values.values()) else []
 
@@ -91,7 +93,7 @@ def _first(column: pd.Series, write: Callable[[float], str] | None = None) -> st
 
 
 def _row(row: pd.Series, quality: Mapping, told: dict, rank: str, front: str) -> dict:
-    kinds = {"recipe": row["recipe"], "grid": row["grid"], "guidance": number(row["guidance"], "{:g}")}
+    kinds = {"recipe": row["recipe"], "grid": row["grid"], "guidance": row["guidance"]}
     return (
         {"method": label(row)}
         | kinds
@@ -115,6 +117,7 @@ def _quality(row: pd.Series, quality: Mapping) -> dict:
         "recall": number(row["recall"], "{:.3f}"),
         "density": number(row["density"], "{:.3f}"),
         "coverage": number(row["coverage"], "{:.3f}"),
+        "class accuracy": number(row["class_accuracy"], "{:.3f}") + spread(half_width(blocks(row, "class_accuracy"))),
         "novelty": number(row["novelty"], "{:.2f}"),
         "Wasserstein": number(row["wasserstein"]),
         ERROR: number(row["trajectory_rmse"]),

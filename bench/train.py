@@ -14,10 +14,21 @@ from torch import Tensor, nn
 from bench.classifier import DigitsCNN
 from bench.data import DATASETS, Dataset, Images, to_float
 from bench.errors import InputError
-from bench.network import checkpoint_path, pick_device
+from bench.network import NOISY_CLASSIFIER, checkpoint_path, pick_device, weak_name
 from bench.provenance import utc_now
 from methods import Field, Recipe, get_recipe
-from models import EMA, PRESETS, CheckpointError, UNet, load, save
+from models import (
+    EMA,
+    PRESETS,
+    CheckpointError,
+    NoisyClassifier,
+    NoisyClassifierConfig,
+    UNet,
+    UNetConfig,
+    load,
+    save,
+    weaker,
+)
 from models.checkpoint import architecture
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # images (B, C, H, W) in [-1, 1], labels (B,) -> the loss of each image (B,)
@@ -129,26 +140,29 @@ def plan_training(
     device: str,
     data_root: str | None,
     download: bool,
+    weak: bool = False,
     **settings: object,
 ) -> Training:
     """What `bench train` is about to do, with the data loaded.
 
+    weak: a recipe's network for autoguidance, smaller than the data set's own.
     Raises InputError or SpecError for a name that does not exist, data that is not there or needs no network, or a
     classifier that is asked of other data than the digits.
     """
     source, where = DATASETS.get(dataset), pick_device(device)
-    if recipe != CLASSIFIER:
-        recipe = str(get_recipe(recipe))
-    elif dataset != "digits":
+    build = CLASSIFIERS.get(recipe) or (weak_trainer if weak else recipe_trainer)
+    recipe = recipe if recipe in CLASSIFIERS else str(get_recipe(recipe))
+    if recipe == CLASSIFIER and dataset != "digits":
         raise InputError(f"{CLASSIFIER} is a classifier of the digits: leave out --dataset.")
     if source.distribution:
         raise InputError(f"{dataset} is known in closed form: there is nothing to train, `bench run` needs no weights.")
+    if recipe in CLASSIFIERS and weak:
+        raise InputError(f"--weak is for the network of a recipe, and {recipe} is a classifier: leave it out.")
     images, chosen = source.load(data_root, download), Settings(**settings)
-    path = checkpoint_path(output, dataset, recipe)
+    path = checkpoint_path(output, dataset, weak_name(recipe) if weak else recipe)
 
     def run() -> Progress:
         torch.manual_seed(chosen.seed)
-        build = classifier_trainer if recipe == CLASSIFIER else recipe_trainer
         trainer, facts = build(recipe, source, images, chosen, where)
         return fit(trainer, facts | {"dataset": dataset, "data": images.digest}, path, half)
 
@@ -159,8 +173,21 @@ def recipe_trainer(
     spec: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
 ) -> tuple[Trainer, dict[str, object]]:
     """The trainer of a recipe's U-Net, and the facts for its checkpoint."""
+    return _unet_trainer(spec, PRESETS[dataset.preset], dataset, images, settings, device)
+
+
+def weak_trainer(
+    spec: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
+) -> tuple[Trainer, dict[str, object]]:
+    """The same for the recipe's weaker network."""
+    return _unet_trainer(spec, weaker(PRESETS[dataset.preset]), dataset, images, settings, device)
+
+
+def _unet_trainer(
+    spec: str, config: UNetConfig, dataset: Dataset, images: Images, settings: Settings, device: torch.device
+) -> tuple[Trainer, dict[str, object]]:
     recipe = get_recipe(spec)
-    net = UNet(PRESETS[dataset.preset]).to(device, memory_format=torch.channels_last)
+    net = UNet(config).to(device, memory_format=torch.channels_last)
     loss = recipe_loss(recipe, Field(net, recipe.path, recipe.target), dataset.classes, settings.label_drop)
     trainer = Trainer(net, loss, images.train.to(device), images.train_labels.to(device), settings)
     return trainer, {"recipe": recipe, "architecture": architecture(net.config)}
@@ -173,6 +200,19 @@ def classifier_trainer(
     net = DigitsCNN().to(device)
     trainer = Trainer(net, net.loss, images.train.to(device), images.train_labels.to(device), settings)
     return trainer, {"extractor": name}
+
+
+def noisy_classifier_trainer(
+    name: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
+) -> tuple[Trainer, dict[str, object]]:
+    """The trainer of the classifier that classifier guidance asks, and the facts for its checkpoint."""
+    config = NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes)
+    net = NoisyClassifier(config).to(device)
+    trainer = Trainer(net, net.loss, images.train.to(device), images.train_labels.to(device), settings)
+    return trainer, {"classifier": name, "architecture": architecture(config)}
+
+
+CLASSIFIERS = {CLASSIFIER: classifier_trainer, NOISY_CLASSIFIER: noisy_classifier_trainer}
 
 
 def fit(trainer: Trainer, facts: dict[str, object], output: Path, half: bool) -> Progress:

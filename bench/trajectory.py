@@ -8,7 +8,7 @@ from bench.measure import Gauge, generate
 from bench.network import Backbone
 from bench.noise import ImageNoise
 from bench.plan import Job
-from methods import METHODS
+from methods import METHODS, Guidance
 
 IMAGES = 32  # of each seed block
 # On the digits' checkpoints it agrees with ten times smaller tolerances to 1e-4 (DDIM at 50 steps: 2e-2).
@@ -24,13 +24,17 @@ def trajectory_rmse(job: Job, backbone: Backbone, block: int) -> float:
     images, *_ = generate(job, backbone, noise, Gauge())
     if noise.draws > 1:
         return float("nan")
-    return (images - solution(backbone, block, IMAGES, FINE)).square().mean().sqrt().item()
+    return (images - solution(backbone, block, IMAGES, FINE, job.guidance)).square().mean().sqrt().item()
 
 
 @lru_cache(maxsize=64)
-def solution(backbone: Backbone, block: int, images: int, method: str) -> Tensor:
-    """Where the ODE takes the noise of a block's first images (images, C, H, W): by an adaptive solver, or exactly."""
+def solution(backbone: Backbone, block: int, images: int, method: str, guidance: Guidance | None = None) -> Tensor:
+    """Where the (guided) ODE takes the noise of a block's first images: by an adaptive solver, or exactly.
+
+    Returns (images, C, H, W).
+    """
     noise = ImageNoise(block, range(images))
     if backbone.distribution:
         return backbone.exact_flow(backbone.noise(noise) * backbone.recipe.path.prior_std)
-    return generate(Job(METHODS.get(method), str(backbone.recipe), None, None), backbone, noise, Gauge())[0]
+    job = Job(METHODS.get(method), str(backbone.recipe), None, None, guidance=guidance)
+    return generate(job, backbone, noise, Gauge())[0]

@@ -24,7 +24,10 @@ class Between(NamedTuple):
 
 
 class Plugin:
-    """Base of everything that is registered: a frozen dataclass whose fields are its options."""
+    """Base of everything that is registered: a frozen dataclass whose fields are its options.
+
+    An option that says what the plug-in is, whatever its value, has the metadata {"printed": True}.
+    """
 
     name: str = ""
 
@@ -38,7 +41,8 @@ class Plugin:
     @property
     def options(self) -> str:
         """The options that differ from their defaults, as `key=value,key=value`."""
-        changed = ((f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default)
+        values = [(f, getattr(self, f.name)) for f in fields(self)]
+        changed = ((f.name, value) for f, value in values if value != f.default or f.metadata.get("printed"))
         return ",".join(f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in changed)
 
     def __str__(self) -> str:

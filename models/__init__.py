@@ -2,6 +2,10 @@
 
 from models.checkpoint import Checkpoint, CheckpointError, load, save, shipped
 from models.ema import EMA
-from models.unet import PRESETS, UNet, UNetConfig
+from models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
+from models.unet import PRESETS, UNet, UNetConfig, weaker
 
-__all__ = ["EMA", "PRESETS", "Checkpoint", "CheckpointError", "UNet", "UNetConfig", "load", "save", "shipped"]
+__all__ = [
+    "EMA", "PRESETS", "Checkpoint", "CheckpointError", "NoisyClassifier", "NoisyClassifierConfig", "UNet", "UNetConfig",
+    "load", "save", "shipped", "weaker",
+]  # fmt: skip

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
 from models.unet import UNet, UNetConfig
+
+N = TypeVar("N", bound=nn.Module)
 
 
 class CheckpointError(ValueError):
@@ -36,14 +40,21 @@ class Checkpoint:
 
     def unet(self) -> UNet:
         """The U-Net of this file, in evaluation mode. Raises CheckpointError if the file holds another architecture."""
+        return self._build(UNet, UNetConfig, "a flowbench U-Net")
+
+    def noisy_classifier(self) -> NoisyClassifier:
+        """The same for a noise-aware classifier."""
+        return self._build(NoisyClassifier, NoisyClassifierConfig, "a noise-aware classifier")
+
+    def _build(self, network: type[N], config: type, what: str) -> N:
         try:
             options = json.loads(self.metadata["architecture"])
             lists = {key: tuple(value) for key, value in options.items() if isinstance(value, list)}
-            net = UNet(UNetConfig(**(options | lists)))
+            net = network(config(**(options | lists)))
             net.load_state_dict(self.weights)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
-            raise CheckpointError(f"{self.path} does not hold the weights of a flowbench U-Net: {reason}") from error
+            raise CheckpointError(f"{self.path} does not hold the weights of {what}: {reason}") from error
         return net.eval()
 
 
@@ -58,7 +69,7 @@ def save(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, objec
     os.replace(partial, path)
 
 
-def architecture(config: UNetConfig) -> str:
+def architecture(config: UNetConfig | NoisyClassifierConfig) -> str:
     """The metadata entry that `Checkpoint.unet` builds the network from."""
     return json.dumps(asdict(config))
 

@@ -1,6 +1,6 @@
 """The U-Net that every method shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, log
 
 import torch
@@ -31,12 +31,17 @@ class UNetConfig:
     time_scale: float = 1000.0
 
 
+HEAD_WIDTH = 64  # channels per attention head
 PRESETS = {
     "digits": UNetConfig(),
     "mnist": UNetConfig(28, 1, channels=64, multipliers=(1, 2, 2), blocks=2, attention=(14,)),
     "cifar10": UNetConfig(32, 3, channels=128, multipliers=(1, 2, 2, 2), blocks=2, attention=(16,)),
 }
-HEAD_WIDTH = 64  # channels per attention head
+
+
+def weaker(config: UNetConfig) -> UNetConfig:
+    """Half as wide, with one block at each resolution: a network for autoguidance to move away from."""
+    return replace(config, channels=config.channels // 2, blocks=1)
 
 
 def _norm(channels: int) -> nn.GroupNorm:

@@ -60,11 +60,14 @@ def test_sample_writes_a_picture():
     assert result.exit_code == 0, result.output
     assert "5 images, 2 network evaluations each" in result.output
     assert Path("some/grid.png").read_bytes().startswith(b"\x89PNG")
+    guided = invoke("sample", "flow", "--steps", "2", "--count", "5", "--guidance", "cfg[weight=2,high=1]")
+    assert "5 images, 3 network evaluations each" in guided.output
 
 
 def test_list_names_everything():
     output = invoke("list").output
-    for name in ("ddim[eta=0.0,clip=false]", "pf_ode", "digits", "fashion-mnist", "karras[rho=7.0]", "fid", "novelty"):
+    expected = "ddim[eta=0.0,clip=false] pf_ode digits fashion-mnist karras[rho=7.0] cfg[weight=2.0,low=0.0,high=inf]"
+    for name in (*expected.split(), "fid", "novelty"):
         assert name in output
     methods = {line.split("[")[0].split()[0]: line for line in invoke("list", "methods").output.splitlines()[1:]}
     assert methods["unipc"].split()[1:8] == "4 1 no ddpm logsnr arXiv 2302.04867".split()
@@ -130,6 +133,7 @@ WRONG = [
     (["train", "flaw"], "Did you mean 'flow'?"),
     (["train", "flow", "--dataset", "mnist"], "add --download"),
     (["list", "samplers"], "methods"),
+    (["sample", "flow", "--guidance", "1,2"], "give --guidance one value"),
 ]
 
 

@@ -139,7 +139,7 @@ def test_a_solver_that_declares_no_order_has_none(frame):
     ("options", "word"),
     [({"dtype": "bfloat16"}, "--dtype"), ({"weights": "x"}, "--weights"), ({"compile": True}, "--compile"),
      ({"quality": False}, "--no-quality"), ({"metrics": "inception_score"}, "classifier"),
-     ({"download": True}, "--download")],
+     ({"download": True}, "--download"), ({"guidance": "auto"}, "--guidance")],
 )  # fmt: skip
 def test_options_about_a_network_are_refused(options, word, tmp_path):
     with pytest.raises(InputError, match=word):

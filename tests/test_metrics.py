@@ -23,12 +23,12 @@ from bench.metrics import METRICS, polynomial_mmd
 NAMES = [name for name in METRICS.names() if name not in ("fd_dinov2", "trajectory_rmse", "order")]
 
 
-def columns_of(spec, real, features, logits=None, sizes=()):
+def columns_of(spec, real, features, logits=None, labels=None, sizes=()):
     """The columns of a metric for features (N, D) that come in batches of these sizes, and then the rest."""
     accumulator = METRICS.get(spec).start(real)
     sizes = [*sizes, len(features) - sum(sizes)]
-    logits = logits.split(sizes) if logits is not None else [None] * len(sizes)
-    for seen in zip(features.split(sizes), logits, strict=True):
+    others = [[None] * len(sizes) if each is None else each.split(sizes) for each in (logits, labels)]
+    for seen in zip(features.split(sizes), *others, strict=True):
         accumulator.update(Seen(*seen))
     return accumulator.columns()
 
@@ -40,21 +40,28 @@ def real_features(reference, others):
 
 
 @pytest.fixture(scope="module")
-def logits(digits):
-    """Logits of the digits' classifier for training images."""
-    return Extractor("digits-cnn", torch.device("cpu"), logits=True).see(digits.train).logits
+def real_with_logits(digits):
+    return RealFeatures(digits, Extractor("digits-cnn", torch.device("cpu"), logits=True))
 
 
 @pytest.fixture(scope="module")
-def noise(digits):
+def logits(digits, real_with_logits):
+    """Logits of the digits' classifier for training images."""
+    return real_with_logits.extractor.see(digits.train).logits
+
+
+@pytest.fixture(scope="module")
+def noise(digits, real_with_logits):
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, digits.train.shape, dtype=torch.uint8, generator=generator)
-    return Extractor("digits-cnn", torch.device("cpu"), logits=True).see(images)
+    return real_with_logits.extractor.see(images)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_metric_tells_noise_from_real_images_in_its_direction(real, logits, noise, name):
-    good, bad = columns_of(name, real, real.train, logits), columns_of(name, real, *noise)
+def test_every_metric_tells_noise_from_real_images_in_its_direction(real_with_logits, logits, noise, digits, name):
+    real, labels = real_with_logits, digits.train_labels
+    good = columns_of(name, real, real.train, logits, labels)
+    bad = columns_of(name, real, noise.features, noise.logits, labels)
     assert list(good) == list(METRICS.lookup(name).columns)
     assert all(np.isfinite(value) for value in (*good.values(), *bad.values()))
     if name == "novelty":  # noise is farther from the training images than unseen digits are
@@ -65,9 +72,10 @@ def test_every_metric_tells_noise_from_real_images_in_its_direction(real, logits
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_batches_of_any_size_give_the_same_columns(real, logits, name):
-    once = columns_of(name, real, real.train[:600], logits[:600])
-    split = columns_of(name, real, real.train[:600], logits[:600], sizes=(1, 0, 256, 7, 300))
+def test_batches_of_any_size_give_the_same_columns(real_with_logits, logits, digits, name):
+    real, labels = real_with_logits, digits.train_labels[:600]
+    once = columns_of(name, real, real.train[:600], logits[:600], labels)
+    split = columns_of(name, real, real.train[:600], logits[:600], labels, sizes=(1, 0, 256, 7, 300))
     assert split == pytest.approx(once, rel=1e-9, abs=1e-12)
 
 
@@ -75,7 +83,7 @@ def test_each_column_is_one_metrics_and_has_a_direction_or_none():
     columns = [column for name in METRICS.names() for column in METRICS.lookup(name).columns]
     assert len(columns) == len(set(columns))
     worse_when_higher = {"fid", "fid_inf", "fd_dinov2", "kid", "trajectory_rmse", "wasserstein"}
-    worse_when_lower = {"precision", "recall", "density", "coverage", "inception_score", "novelty"}
+    worse_when_lower = {"precision", "recall", "density", "coverage", "inception_score", "class_accuracy", "novelty"}
     assert {name for name, sign in DIRECTIONS.items() if sign == 1} == worse_when_higher
     assert {name for name, sign in DIRECTIONS.items() if sign == -1} == worse_when_lower
 

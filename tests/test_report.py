@@ -35,7 +35,7 @@ def cell(method: str, fid: float, steps: int = 10, blocks: int = 5, jitter: str 
     half = 2.776 * values.std(ddof=1) / blocks**0.5 if blocks > 1 else np.nan
     row = {
         "method": method, "options": "", "recipe": "ddpm", "dataset": "digits", "resolution": 8, "grid": "uniform",
-        "steps": steps, "nfe": steps, "guidance": np.nan, "seeds": ",".join(map(str, range(blocks))), "samples": 1000,
+        "steps": steps, "nfe": steps, "guidance": "", "seeds": ",".join(map(str, range(blocks))), "samples": 1000,
         "fid": values.mean(), "fid_ci_low": values.mean() - half, "fid_ci_high": values.mean() + half,
         "fid_floor": 3.0, "fid_floor_sd": 0.21, "fid_ceiling": 311.0,
         "scores_per_seed": json.dumps({"fid": values.tolist()}),
@@ -207,6 +207,7 @@ def test_latex_is_balanced_escaped_and_bold_where_it_ties(tmp_path):
         {"methods": "pf_ode", "steps": "3", "recipe": "flow", "batch_size": 32, "metrics": "fid,kid", "timing": False},
         {"methods": "flow[solver=dopri5,rtol=0.01,atol=0.01]", "weights": "my weights", "data_root": "d"},
         {"methods": "flow[solver=heun]", "nfe": "10", "dtype": "bfloat16", "compile": True, "device": "cpu"},
+        {"methods": "heun", "nfe": "9", "guidance": "cfg[low=0.1,weight=3]", "metrics": "class_accuracy"},
         {"methods": "ddpm", "steps": "1", "preset": "cifar10", "quality": False, "batch_size": 8},
     ],
     ids=lambda options: options["methods"],
@@ -216,8 +217,9 @@ def test_the_command_of_a_cell_parses_back_to_that_cell(options):
     (job,) = expand(sweep)
     row = {
         "method": job.method.name, "options": job.method.options, "recipe": job.recipe, "grid": job.grid or "",
-        "steps": job.steps, "dtype": sweep.dtype, "compiled": str(sweep.compile).lower(), "guidance": np.nan,
-        "seeds": ",".join(map(str, sweep.seeds)) if sweep.quality else "", "samples": sweep.samples,
+        "steps": job.steps, "dtype": sweep.dtype, "compiled": str(sweep.compile).lower(),
+        "guidance": str(job.guidance or ""), "seeds": ",".join(map(str, sweep.seeds)) if sweep.quality else "",
+        "samples": sweep.samples,
         "batch_size": min(sweep.batch_size, sweep.samples if sweep.quality else sweep.batch_size),
     }  # fmt: skip
     line = command(row, json.loads(json.dumps(asdict(sweep))))

@@ -5,7 +5,7 @@ import bench.train as training_module
 from bench.errors import InputError
 from bench.train import Settings, Trainer, plan_training, recipe_loss
 from methods import Field, get_recipe
-from models import CheckpointError, load
+from models import PRESETS, CheckpointError, load, weaker
 
 
 def plan(folder, recipe="flow", **options):
@@ -75,6 +75,23 @@ def test_the_classifier_trains_in_the_same_loop(tmp_path):
     assert rows[-1][1] < 0.7 * rows[0][1]
     with pytest.raises(InputError, match="classifier of the digits"):
         plan_training("digits-cnn", "mnist", str(tmp_path), False, "cpu", None, False)
+
+
+def test_what_guides_trains_in_the_same_loop(tmp_path):
+    rows = list(plan(tmp_path, recipe="noisy-classifier", iterations=100, batch_size=64).run())
+    assert rows[-1][1] < 0.9 * rows[0][1]
+    classifier = load(tmp_path / "digits/noisy-classifier.safetensors")
+    assert classifier.noisy_classifier().config.classes == 10
+    with pytest.raises(CheckpointError, match="weights of a flowbench U-Net"):
+        classifier.unet()
+
+    for _ in plan(tmp_path, weak=True).run():
+        pass
+    weak = load(tmp_path / "digits/flow-weak.safetensors")
+    assert weak.metadata["recipe"] == "flow"
+    assert weak.unet().config == weaker(PRESETS["digits"])
+    with pytest.raises(InputError, match="noisy-classifier is a classifier: leave it out"):
+        plan(tmp_path, recipe="noisy-classifier", weak=True)
 
 
 @pytest.mark.parametrize("name", ["ddpm", "flow"])
