@@ -1,6 +1,7 @@
 """The network under test: where its weights come from, in what precision it runs, how often it was called."""
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from bench.errors import InputError
 from bench.noise import image_labels
 from bench.timing import Stopwatch
 from methods import Field, Recipe, get_recipe
-from models import PRESETS, CheckpointError, UNet, load, shipped
+from methods import Path as MethodPath
+from models import PRESETS, Checkpoint, CheckpointError, UNet, UNetConfig, load, shipped
 
 FOLDER = "checkpoints"  # the user's own checkpoints, unless told otherwise
 
@@ -37,6 +39,7 @@ class Network:
 class Backbone:
     """A trained (or, for timing, random) U-Net ready to run, with the recipe that says how to read it.
 
+    path: the recipe's, or what the checkpoint made of it.
     source: "shipped", "random", or the path of the user's own checkpoint.
     digest: of the checkpoint file, or "random".
     """
@@ -44,6 +47,7 @@ class Backbone:
     unet: UNet
     net: nn.Module  # the U-Net, compiled or not
     recipe: Recipe
+    path: MethodPath
     source: str
     digest: str
     dtype: torch.dtype
@@ -62,7 +66,7 @@ class Backbone:
 
     def field(self, label: Tensor | None) -> Field:
         """A Field with a fresh counter, for images with these labels (B,)."""
-        return Field(Network(self.net, self.dtype, self.device), self.recipe.path, self.recipe.target, label)
+        return Field(Network(self.net, self.dtype, self.device), self.path, self.recipe.target, label)
 
     def labels(self, block: int, indices: range) -> Tensor | None:
         """The labels (B,) of these images; None for a network without classes."""
@@ -99,23 +103,48 @@ def load_backbone(
             f"{recipe} on {dataset.name}: restore the right file or retrain it."
         )
     source = "shipped" if checkpoint.path == shipped(dataset.name, recipe) else str(checkpoint.path)
-    return _ready(unet, recipe, source, checkpoint.digest, device, dtype, compiled)
+    path = trained_path(get_recipe(recipe), checkpoint)
+    return _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
 
 
 def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:
     """A randomly initialised network of a preset's size: speed needs no weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        unet = UNet(PRESETS[preset])
-    return _ready(unet, recipe, "random", "random", device, dtype, compiled)
+        unet = UNet(architecture_of(get_recipe(recipe), preset))
+    return _ready(unet, recipe, get_recipe(recipe).path, "random", "random", device, dtype, compiled)
 
 
 def _ready(
-    unet: UNet, recipe: str, source: str, digest: str, device: torch.device, dtype: torch.dtype, compiled: bool
+    unet: UNet,
+    recipe: str,
+    path: MethodPath,
+    source: str,
+    digest: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    compiled: bool,
 ) -> Backbone:
     unet = unet.eval().requires_grad_(False).to(device, dtype, memory_format=torch.channels_last)
     net = torch.compile(unet) if compiled else unet
-    return Backbone(unet, net, get_recipe(recipe), source, digest, dtype, device)
+    return Backbone(unet, net, get_recipe(recipe), path, source, digest, dtype, device)
+
+
+def trained_path(recipe: Recipe, checkpoint: Checkpoint) -> MethodPath:
+    """The recipe's path, with what it has learned. Raises CheckpointError if the file does not hold that."""
+    if not recipe.learns_path:
+        return recipe.path
+    path = deepcopy(recipe.path)
+    try:
+        path.load_state_dict(checkpoint.path_weights())
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint.path} does not hold the learned path of {recipe}: retrain it.") from error
+    return path
+
+
+def architecture_of(recipe: Recipe, preset: str) -> UNetConfig:
+    """The preset's U-Net, with the outputs that the recipe trains."""
+    return replace(PRESETS[preset], outputs=recipe.outputs)
 
 
 def pick_device(name: str) -> torch.device:

@@ -88,6 +88,8 @@ def expand(sweep: Sweep) -> list[Job]:
 
 def _jobs(method: Method, sweep: Sweep) -> list[Job]:
     recipe = get_recipe(sweep.recipe or method.recipe)
+    if method.outputs > recipe.outputs:
+        raise InputError(f"{method} takes its variance from the network, and that of {recipe} learns none.")
     grid = None if method.adaptive else str(GRIDS.get(sweep.grid or method.grid))
     if sweep.nfe:
         return [_job_within(budget, method, recipe, grid) for budget in sweep.nfe]
@@ -118,7 +120,7 @@ def evaluations(method: Method, recipe: Recipe, steps: int, grid: str | None = N
     def net(x, *_):
         nonlocal calls
         calls += 1
-        return x
+        return x.repeat(1, recipe.outputs, 1, 1)
 
     field = Field(net, recipe.path, recipe.target)
     sample(method, field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), steps, torch.zeros_like, grid)

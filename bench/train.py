@@ -4,6 +4,7 @@ import csv
 import json
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
@@ -14,10 +15,10 @@ from torch import Tensor, nn
 from bench.classifier import DigitsCNN
 from bench.data import DATASETS, Dataset, Images, to_float
 from bench.errors import InputError
-from bench.network import checkpoint_path, pick_device
+from bench.network import architecture_of, checkpoint_path, pick_device
 from bench.provenance import utc_now
 from methods import Field, Recipe, get_recipe
-from models import EMA, PRESETS, CheckpointError, UNet, load, save
+from models import EMA, CheckpointError, UNet, load, save
 from models.checkpoint import architecture
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # images (B, C, H, W) in [-1, 1], labels (B,) -> the loss of each image (B,)
@@ -158,8 +159,11 @@ def recipe_trainer(
 ) -> tuple[Trainer, dict[str, object]]:
     """The trainer of a recipe's U-Net, and the facts for its checkpoint."""
     recipe = get_recipe(spec)
-    net = UNet(PRESETS[dataset.preset]).to(device, memory_format=torch.channels_last)
-    loss = recipe_loss(recipe, Field(net, recipe.path, recipe.target), dataset.classes, settings.label_drop)
+    net, path = UNet(architecture_of(recipe, dataset.preset)), recipe.path
+    if recipe.learns_path:  # as a part of the network it shares the optimiser, the average and the file
+        net.path = path = deepcopy(path).requires_grad_(True)
+    net = net.to(device, memory_format=torch.channels_last)
+    loss = recipe_loss(recipe, Field(net, path, recipe.target), dataset.classes, settings.label_drop)
     trainer = Trainer(net, loss, images.train.to(device), images.train_labels.to(device), settings)
     return trainer, {"recipe": recipe, "architecture": architecture(net.config)}
 

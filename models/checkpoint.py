@@ -15,6 +15,8 @@ from torch import Tensor
 
 from models.unet import UNet, UNetConfig
 
+PATH = "path."  # what the names of a learned path's tensors begin with
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message is one sentence that names the file and the reason."""
@@ -40,11 +42,15 @@ class Checkpoint:
             options = json.loads(self.metadata["architecture"])
             lists = {key: tuple(value) for key, value in options.items() if isinstance(value, list)}
             net = UNet(UNetConfig(**(options | lists)))
-            net.load_state_dict(self.weights)
+            net.load_state_dict({key: value for key, value in self.weights.items() if not key.startswith(PATH)})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"{self.path} does not hold the weights of a flowbench U-Net: {reason}") from error
         return net.eval()
+
+    def path_weights(self) -> dict[str, Tensor]:
+        """The tensors of the learned path, if there is one, under their own names."""
+        return {key.removeprefix(PATH): value for key, value in self.weights.items() if key.startswith(PATH)}
 
 
 def save(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, object], half: bool = False) -> None:
