@@ -14,14 +14,14 @@ from methods._registry import register
 class MonotoneSchedule(Path, nn.Module):
     r"""log SNR = -gamma(t), gamma rising from -13.3 to 5 along t + sum_k a_k sigmoid(b_k t + c_k), a_k and b_k > 0.
 
-    The paper's monotone network (appendix H) with its first layer drawn into the second, and fixed ends. It starts as a
-    straight line, nearly; alpha^2 = sigmoid(-gamma), sigma^2 = sigmoid(gamma), so t = 0 keeps a noise of 0.0013.
+    The paper's monotone network (appendix H) with its first layer drawn into the second, and fixed ends. It starts as
+    nearly a straight line; alpha^2 = sigmoid(-gamma), sigma^2 = sigmoid(gamma), so t = 0 keeps a noise of 0.0013.
     """
 
     def __init__(self, units: int = 32, start: float = -13.3, end: float = 5.0):
         super().__init__()
         self.start, self.end = start, end
-        self.heights = nn.Parameter(torch.full((units,), -6.0))
+        self.heights = nn.Parameter(torch.full((units,), -4.0))
         self.slopes = nn.Parameter(torch.full((units,), 10.0))
         self.shifts = nn.Parameter(-10.0 * (torch.arange(units) + 0.5) / units)
 
