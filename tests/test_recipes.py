@@ -11,7 +11,7 @@ from bench.errors import InputError
 from bench.network import load_backbone
 from bench.plan import Sweep, expand, normalise
 from bench.train import plan_training
-from methods import Field, get, get_recipe, sample
+from methods import RECIPES, Field, get, get_recipe, sample
 from methods.improved_ddpm import divergence, std
 from methods.ot_flow import paired
 from methods.vdm import MonotoneSchedule
@@ -211,3 +211,13 @@ def test_a_learned_schedule_travels_with_its_checkpoint(tmp_path):
     save(training.output, kept, checkpoint.metadata)
     with pytest.raises(CheckpointError, match="learned path of vdm"):
         load_backbone("vdm", DATASETS.get("digits"), *where)
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+@pytest.mark.parametrize("spec", ["heun", "dpmpp_2m", "ddim"])
+def test_any_sampler_follows_the_exact_flow_on_every_recipes_path(name, spec, gaussian):
+    recipe, x = get_recipe(name), drawn(50, 1, 4, 4)
+    images = sample(get(spec), gaussian.field(recipe.path, recipe.target), x, 100, None, "logsnr")
+    exact = gaussian.flow(recipe.path, recipe.path.prior_std * x, 1.0, 0.0)
+    error = (images - exact).square().mean().sqrt().item()
+    assert error < (0.05 if spec == "ddim" else 0.01)
