@@ -49,6 +49,10 @@ def load_judge(dataset: Dataset, folder: str | None, device: torch.device) -> No
 def load_weak(backbone: Backbone, dataset: Dataset, folder: str | None) -> Backbone:
     """The weaker network of a backbone's recipe, in the same precision."""
     recipe = str(backbone.recipe)
+    if backbone.recipe.learns_path:
+        raise InputError(
+            f"A network of {recipe} learns its own noise levels, so that none can guide another: leave out auto."
+        )
     weak = load_backbone(
         recipe, dataset, folder, backbone.device, backbone.dtype, backbone.compiled, name=weak_name(recipe)
     )

@@ -7,7 +7,8 @@ import torch
 from bench.data import DATASETS
 from bench.metrics import METRICS
 from bench.plan import evaluations
-from methods import GRIDS, GUIDANCES, METHODS, RECIPES, Field, Method, Plugin, Registry, get_recipe, sample
+from methods import GRIDS, GUIDANCES, METHODS, RECIPES, Field, Method, Plugin, Recipe, Registry, get_recipe, sample
+from models import shipped
 
 KINDS: dict[str, Registry] = {
     "methods": METHODS,
@@ -28,10 +29,10 @@ def listing(kind: str | None) -> str:
 
 def _lines(registry: Registry) -> list[str]:
     plugins = [registry.get(name) for name in registry.names()]
-    facts = _facts if registry is METHODS else lambda plugin: ()
+    headings, facts = FACTS.get(registry.kind, ((), lambda plugin: ()))
     rows = [(signature(plugin), *facts(plugin), summary(plugin)) for plugin in plugins]
-    if registry is METHODS:
-        rows.insert(0, ("", "order", "NFE/step", "noise", "recipe", "grid", "reference", ""))
+    if headings:
+        rows.insert(0, ("", *headings, ""))
     widths = [min(52, max(map(len, column))) for column in zip(*rows, strict=True)][:-1]
     return ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows]
 
@@ -47,13 +48,28 @@ def _facts(method: Method) -> tuple[str, ...]:
         drawn.append(x)
         return x
 
-    x, field = torch.ones(1, 1, 1, 1), Field(lambda x, *_: x, recipe.path, recipe.target)
+    def net(x: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return x.repeat(1, recipe.outputs, 1, 1)
+
+    x, field = torch.ones(1, 1, 1, 1), Field(net, recipe.path, recipe.target)
     sample(method, field, x, None if method.adaptive else 3, noise)
     each = None if method.adaptive else (evaluations(method, recipe, 20) - evaluations(method, recipe, 10)) / 10
     return (
         str(method.convergence or "-"), f"{each:g}" if each else "-", "yes" if drawn else "no",
         method.recipe, "-" if method.adaptive else method.grid, method.reference or "-",
     )  # fmt: skip
+
+
+def _training(recipe: Recipe) -> tuple[str, ...]:
+    """What the network predicts, on which path, and the data sets whose weights come with the package."""
+    datasets = [name for name in DATASETS.names() if shipped(name, str(recipe)).exists()]
+    return recipe.target, type(recipe.path).__name__, ",".join(datasets) or "-"
+
+
+FACTS = {
+    "method": (("order", "NFE/step", "noise", "recipe", "grid", "reference"), _facts),
+    "recipe": (("predicts", "path", "shipped for"), _training),
+}
 
 
 def signature(plugin: Plugin) -> str:

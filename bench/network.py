@@ -1,5 +1,6 @@
 """The network under test: where its weights come from, in what precision it runs, how often it was called."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,7 +15,8 @@ from bench.exact import ClosedForm, closed_form
 from bench.noise import ImageNoise, image_labels
 from bench.timing import Stopwatch
 from methods import Aides, Field, Guidance, Recipe, get_recipe
-from models import PRESETS, CheckpointError, NoisyClassifier, UNet, load, shipped
+from methods import Path as MethodPath
+from models import PRESETS, Checkpoint, CheckpointError, NoisyClassifier, UNet, UNetConfig, load, shipped
 
 FOLDER = "checkpoints"  # the user's own checkpoints, unless told otherwise
 NOISY_CLASSIFIER = "noisy-classifier"  # the checkpoint that classifier guidance asks
@@ -58,6 +60,7 @@ class NoisyJudge:
 class Backbone:
     """A trained (or, for timing, random) U-Net ready to run, with the recipe that says how to read it.
 
+    path: the recipe's, or what the checkpoint made of it.
     source: "shipped", "random", "exact", or the path of the user's own checkpoint.
     digest: of the checkpoint file, or "random", or the name of an exact data set.
     distribution: what an exact data set knows of itself.
@@ -67,6 +70,7 @@ class Backbone:
     unet: UNet | ClosedForm
     net: nn.Module  # the U-Net, compiled or not
     recipe: Recipe
+    path: MethodPath
     source: str
     digest: str
     dtype: torch.dtype
@@ -104,15 +108,15 @@ class Backbone:
         """Where the exact flow takes states x (B, C, H, W). Raises ValueError where there is none but the network."""
         if self.distribution is None:
             raise ValueError(f"{self.source} {self.digest} is a trained network: its exact flow is not known.")
-        return self.distribution.flow(x.double().flatten(1), self.recipe.path, start, end).view_as(x)
+        return self.distribution.flow(x.double().flatten(1), self.path, start, end).view_as(x)
 
     def field(self, label: Tensor | None) -> Field:
         """A Field with a fresh counter, for images with these labels (B,)."""
-        return Field(Network(self.net, self.dtype, self.device), self.recipe.path, self.recipe.target, label)
+        return Field(Network(self.net, self.dtype, self.device), self.path, self.recipe.target, label)
 
     def aides(self, field: Field) -> Aides:
         """What guidance may need beside this field; the evaluations of the weaker network count as the field's own."""
-        weak = self.weak and replace(field, net=partial(field.net.evaluate, self.weak.net))
+        weak = self.weak and replace(field, net=partial(field.net.evaluate, self.weak.net), path=self.weak.path)
         return Aides(self.judge and self.judge.net, weak)
 
     def aide_digest(self, guidance: Guidance) -> str:
@@ -172,7 +176,8 @@ def load_backbone(
     """
     if dataset.distribution:
         net = closed_form(recipe, dataset).to(device)
-        return Backbone(net, net, net.recipe, "exact", dataset.name, torch.float64, device, dataset.distribution)
+        known, path = dataset.distribution, net.recipe.path
+        return Backbone(net, net, net.recipe, path, "exact", dataset.name, torch.float64, device, known)
     name = name or recipe
     checkpoint = load(find_checkpoint(folder, dataset.name, name))
     unet = checkpoint.unet()
@@ -183,23 +188,48 @@ def load_backbone(
             f"{recipe} on {dataset.name}: restore the right file or retrain it."
         )
     source = "shipped" if checkpoint.path == shipped(dataset.name, name) else str(checkpoint.path)
-    return _ready(unet, recipe, source, checkpoint.digest, device, dtype, compiled)
+    path = trained_path(get_recipe(recipe), checkpoint)
+    return _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
 
 
 def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:
     """A randomly initialised network of a preset's size: speed needs no weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        unet = UNet(PRESETS[preset])
-    return _ready(unet, recipe, "random", "random", device, dtype, compiled)
+        unet = UNet(architecture_of(get_recipe(recipe), preset))
+    return _ready(unet, recipe, get_recipe(recipe).path, "random", "random", device, dtype, compiled)
 
 
 def _ready(
-    unet: UNet, recipe: str, source: str, digest: str, device: torch.device, dtype: torch.dtype, compiled: bool
+    unet: UNet,
+    recipe: str,
+    path: MethodPath,
+    source: str,
+    digest: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    compiled: bool,
 ) -> Backbone:
     unet = unet.eval().requires_grad_(False).to(device, dtype, memory_format=torch.channels_last)
     net = torch.compile(unet) if compiled else unet
-    return Backbone(unet, net, get_recipe(recipe), source, digest, dtype, device)
+    return Backbone(unet, net, get_recipe(recipe), path, source, digest, dtype, device)
+
+
+def trained_path(recipe: Recipe, checkpoint: Checkpoint) -> MethodPath:
+    """The recipe's path, with what it has learned. Raises CheckpointError if the file does not hold that."""
+    if not recipe.learns_path:
+        return recipe.path
+    path = deepcopy(recipe.path)
+    try:
+        path.load_state_dict(checkpoint.path_weights())
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint.path} does not hold the learned path of {recipe}: retrain it.") from error
+    return path
+
+
+def architecture_of(recipe: Recipe, preset: str) -> UNetConfig:
+    """The preset's U-Net, with the outputs that the recipe trains."""
+    return replace(PRESETS[preset], outputs=recipe.outputs)
 
 
 def pick_device(name: str) -> torch.device:

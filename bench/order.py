@@ -35,7 +35,7 @@ def _fitted(method: Method, backbone: Backbone) -> float:
 def _start(backbone: Backbone) -> Tensor:
     shape, generator = (IMAGES, *backbone.image_shape), torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=generator, dtype=torch.float64).to(backbone.device)
-    (first,) = backbone.recipe.path.along(torch.tensor(WINDOW[:1]))
+    (first,) = backbone.path.along(torch.tensor(WINDOW[:1]))
     return (first.alpha**2 + first.sigma**2) ** 0.5 * x
 
 

@@ -97,7 +97,11 @@ def normalise(sweep: Sweep) -> Sweep:
         guidance=None if sweep.guidance is None else _guidances(sweep.guidance),
     )
     _check_values(sweep)
-    return _for_exact_data(sweep) if sweep.dataset and DATASETS.get(sweep.dataset).distribution else sweep
+    return _for_exact_data(sweep) if _is_exact(sweep) else sweep
+
+
+def _is_exact(sweep: Sweep) -> bool:
+    return bool(sweep.dataset and DATASETS.get(sweep.dataset).distribution)
 
 
 def _for_exact_data(sweep: Sweep) -> Sweep:
@@ -134,6 +138,9 @@ def expand(sweep: Sweep) -> list[Job]:
 
 def _jobs(method: Method, grid: str | None, guidance: Guidance | None, sweep: Sweep) -> list[Job]:
     recipe = get_recipe(sweep.recipe or method.recipe)
+    if method.outputs > recipe.outputs or (method.outputs > 1 and _is_exact(sweep)):
+        skip = f"it takes its variance from the network, and {'a closed form' if _is_exact(sweep) else recipe} has none"
+        return [Job(method, str(recipe), grid, None, skip, guidance)]
     if sweep.nfe:
         return [_job_within(budget, method, recipe, grid, guidance) for budget in sweep.nfe]
     counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
@@ -167,7 +174,7 @@ def evaluations(
     def net(x, *_):
         nonlocal calls
         calls += 1
-        return x
+        return x.repeat(1, recipe.outputs, 1, 1)
 
     field = Field(net, recipe.path, recipe.target, torch.zeros(1, dtype=torch.int64))
     if guidance:

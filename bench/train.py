@@ -4,6 +4,7 @@ import csv
 import json
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
@@ -14,12 +15,11 @@ from torch import Tensor, nn
 from bench.classifier import DigitsCNN
 from bench.data import DATASETS, Dataset, Images, to_float
 from bench.errors import InputError
-from bench.network import NOISY_CLASSIFIER, checkpoint_path, pick_device, weak_name
+from bench.network import NOISY_CLASSIFIER, architecture_of, checkpoint_path, pick_device, weak_name
 from bench.provenance import utc_now
 from methods import Field, Recipe, get_recipe
 from models import (
     EMA,
-    PRESETS,
     CheckpointError,
     NoisyClassifier,
     NoisyClassifierConfig,
@@ -173,22 +173,26 @@ def recipe_trainer(
     spec: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
 ) -> tuple[Trainer, dict[str, object]]:
     """The trainer of a recipe's U-Net, and the facts for its checkpoint."""
-    return _unet_trainer(spec, PRESETS[dataset.preset], dataset, images, settings, device)
+    recipe = get_recipe(spec)
+    return _unet_trainer(recipe, architecture_of(recipe, dataset.preset), dataset, images, settings, device)
 
 
 def weak_trainer(
     spec: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
 ) -> tuple[Trainer, dict[str, object]]:
     """The same for the recipe's weaker network."""
-    return _unet_trainer(spec, weaker(PRESETS[dataset.preset]), dataset, images, settings, device)
+    recipe = get_recipe(spec)
+    return _unet_trainer(recipe, weaker(architecture_of(recipe, dataset.preset)), dataset, images, settings, device)
 
 
 def _unet_trainer(
-    spec: str, config: UNetConfig, dataset: Dataset, images: Images, settings: Settings, device: torch.device
+    recipe: Recipe, config: UNetConfig, dataset: Dataset, images: Images, settings: Settings, device: torch.device
 ) -> tuple[Trainer, dict[str, object]]:
-    recipe = get_recipe(spec)
-    net = UNet(config).to(device, memory_format=torch.channels_last)
-    loss = recipe_loss(recipe, Field(net, recipe.path, recipe.target), dataset.classes, settings.label_drop)
+    net, path = UNet(config), recipe.path
+    if recipe.learns_path:  # as a part of the network it shares the optimiser, the average and the file
+        net.path = path = deepcopy(path).requires_grad_(True)
+    net = net.to(device, memory_format=torch.channels_last)
+    loss = recipe_loss(recipe, Field(net, path, recipe.target), dataset.classes, settings.label_drop)
     trainer = Trainer(net, loss, images.train.to(device), images.train_labels.to(device), settings)
     return trainer, {"recipe": recipe, "architecture": architecture(net.config)}
 

@@ -35,6 +35,6 @@ def solution(backbone: Backbone, block: int, images: int, method: str, guidance:
     """
     noise = ImageNoise(block, range(images))
     if backbone.distribution:
-        return backbone.exact_flow(backbone.noise(noise) * backbone.recipe.path.prior_std)
+        return backbone.exact_flow(backbone.noise(noise) * backbone.path.prior_std)
     job = Job(METHODS.get(method), str(backbone.recipe), None, None, guidance=guidance)
     return generate(job, backbone, noise, Gauge())[0]

@@ -87,7 +87,7 @@ class Tuning:
     @property
     def path(self) -> NoisePath:
         """The noise path on which the times mean something."""
-        return self.backbone.recipe.path
+        return self.backbone.path
 
     def run(self) -> Iterator[Progress]:
         """Search every step count in turn, and write the file at the end."""

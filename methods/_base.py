@@ -22,11 +22,15 @@ class Recipe(Plugin, ABC):
     path: the noise path.
     target: what the network predicts.
     teacher: the recipe whose checkpoint a student learns from, or None.
+    outputs: how many images the network returns, channel after channel; the first is the target.
+    learns_path: whether the path is a torch module that is trained with the network; `path` is then its first state.
     """
 
     path: ClassVar[Path]
     target: ClassVar[Target]
     teacher: ClassVar[str | None] = None
+    outputs: ClassVar[int] = 1
+    learns_path: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, field: Field, x0: Tensor, label: Tensor | None, noise: Noise, teacher: Field | None) -> Tensor:
@@ -41,6 +45,7 @@ class Method(Plugin, ABC):
     order: the order of convergence of the global error, or None for a stochastic or adaptive method.
     reference: the paper that defines it.
     adaptive: whether it chooses its own steps; then no grid applies.
+    outputs: how many of the network's outputs it reads; its recipe must have as many.
     """
 
     recipe: ClassVar[str]
@@ -48,6 +53,7 @@ class Method(Plugin, ABC):
     order: ClassVar[int | None] = None
     reference: ClassVar[str] = ""
     adaptive: ClassVar[bool] = False
+    outputs: ClassVar[int] = 1
 
     @property
     def convergence(self) -> int | None:

@@ -46,6 +46,7 @@ class Prediction:
     p: Tensor  # (B, C, H, W), what the network said of it
     now: Moment
     target: Target
+    extra: Tensor | None = None  # (B, ., H, W), the network's further outputs, if it has any
 
     def read(self, target: Target) -> Tensor:
         """The prediction as `target`, in the shape of x."""
@@ -67,14 +68,15 @@ class Prediction:
 
     def clipped(self) -> "Prediction":
         """The same state with x0 clipped to [-1, 1]; the other readings follow from the clipped x0."""
-        return Prediction(self.x, self.x0.clamp(-1, 1), self.now, "x0")
+        return Prediction(self.x, self.x0.clamp(-1, 1), self.now, "x0", self.extra)
 
 
 @dataclass(frozen=True)
 class Field:
     """A network on a path: `net(x, t)`, with labels `net(x, t, label)`, on an interval `net(x, t, label, s)`.
 
-    net: maps x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to a prediction in the shape of x.
+    net: maps x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to a prediction in the shape of x; further
+        channels that it may have are the prediction's `extra`.
     label: class labels (B,) that every call uses unless it is given others.
     """
 
@@ -91,7 +93,9 @@ class Field:
             inputs.append(label)
         if then is not None:
             inputs.append(_times(then, x))
-        return Prediction(x, self.net(x, *inputs), now, self.target)
+        output, channels = self.net(x, *inputs), x.shape[1]
+        extra = output[:, channels:] if output.shape[1] > channels else None
+        return Prediction(x, output[:, :channels], now, self.target, extra)
 
 
 def _times(moment: Moment, x: Tensor) -> Tensor:

@@ -68,6 +68,13 @@ def _variance_preserving(log_alpha: Tensor, d_log_alpha: Tensor) -> tuple[Tensor
     return alpha, sigma, d_alpha, -alpha * d_alpha / sigma
 
 
+def moments_of_log_snr(log_snr: Tensor, d_log_snr: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The coefficients with alpha^2 + sigma^2 = 1 of a log-SNR and its derivative in t."""
+    square = torch.sigmoid(log_snr)  # alpha^2
+    alpha, sigma = square.sqrt(), torch.sigmoid(-log_snr).sqrt()
+    return alpha, sigma, alpha * sigma**2 * d_log_snr / 2, -sigma * square * d_log_snr / 2
+
+
 @dataclass(frozen=True)
 class DiscreteVP(Path):
     r"""DDPM's chain of T steps, beta_n from `beta_min` to `beta_max` in equal increments (arXiv 2006.11239, section 4).
@@ -116,6 +123,41 @@ class VP(Path):
         growth = self.beta_max - self.beta_min
         log_alpha = -growth * t**2 / 4 - self.beta_min * t / 2
         return _variance_preserving(log_alpha, -growth * t / 2 - self.beta_min / 2)
+
+
+@dataclass(frozen=True)
+class SubVP(Path):
+    """The sub-VP SDE: alpha of `VP`, sigma = 1 - alpha^2, the square of VP's (arXiv 2011.13456, eq. 29)."""
+
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+
+    def coefficients(self, t):
+        alpha, sigma, d_alpha, _ = VP(self.beta_min, self.beta_max).coefficients(t)
+        return alpha, sigma**2, d_alpha, -2 * alpha * d_alpha
+
+
+@dataclass(frozen=True)
+class Trigonometric(Path):
+    """alpha = cos(pi/2 t), sigma = s sin(pi/2 t) with s the data's standard deviation (arXiv 2410.11081, section 3).
+
+    The state keeps the standard deviation s at all times.
+    """
+
+    data_std: float = 0.5
+    t_max = 0.999
+
+    @property
+    def prior_std(self) -> float:
+        return self.data_std
+
+    def coefficients(self, t):
+        rate = pi / 2
+        cos, sin = (rate * t).cos(), (rate * t).sin()
+        return cos, self.data_std * sin, -rate * sin, rate * self.data_std * cos
+
+    def time_at(self, log_snr):
+        return 2 / pi * torch.atan(torch.exp(-log_snr.double() / 2) / self.data_std)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
 from models.unet import UNet, UNetConfig
 
+PATH = "path."  # what the names of a learned path's tensors begin with
 N = TypeVar("N", bound=nn.Module)
 
 
@@ -51,11 +52,15 @@ class Checkpoint:
             options = json.loads(self.metadata["architecture"])
             lists = {key: tuple(value) for key, value in options.items() if isinstance(value, list)}
             net = network(config(**(options | lists)))
-            net.load_state_dict(self.weights)
+            net.load_state_dict({key: value for key, value in self.weights.items() if not key.startswith(PATH)})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"{self.path} does not hold the weights of {what}: {reason}") from error
         return net.eval()
+
+    def path_weights(self) -> dict[str, Tensor]:
+        """The tensors of the learned path, if there is one, under their own names."""
+        return {key.removeprefix(PATH): value for key, value in self.weights.items() if key.startswith(PATH)}
 
 
 def save(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, object], half: bool = False) -> None:

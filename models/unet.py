@@ -16,6 +16,7 @@ class UNetConfig:
     attention: resolutions (pixels) at which self-attention follows each residual block.
     classes: number of labels; 0 for a network without labels. Label `classes` is the null class.
     interval: whether the network sees a second time, as MeanFlow and shortcut models do.
+    outputs: how many images the network returns, channel after channel.
     time_scale: factor on t before the sinusoidal embedding; interval methods, which differentiate in t, need a low one.
     """
 
@@ -28,6 +29,7 @@ class UNetConfig:
     dropout: float = 0.1
     classes: int = 10
     interval: bool = False
+    outputs: int = 1
     time_scale: float = 1000.0
 
 
@@ -145,7 +147,7 @@ class UNet(nn.Module):
     """DDPM's U-Net (arXiv 2006.11239, appendix B) with scale-shift time embedding (arXiv 2102.09672).
 
     forward(x, t, label=None, s=None): x (B, C, H, W), times t (B,) in [0, 1], labels (B,) with `classes` for the null
-    class (None: all null), a second time s (B,) for interval networks. Returns a prediction in the shape of x.
+    class (None: all null), a second time s (B,) for interval networks. Returns a prediction (B, outputs C, H, W).
     """
 
     def __init__(self, config: UNetConfig):
@@ -187,7 +189,7 @@ class UNet(nn.Module):
                 resolution *= 2
 
         self.norm_out = _norm(current)
-        self.conv_out = _zero(nn.Conv2d(current, config.image_channels, 3, padding=1))
+        self.conv_out = _zero(nn.Conv2d(current, config.outputs * config.image_channels, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None, s: Tensor | None = None) -> Tensor:
         if (s is None) == self.config.interval:

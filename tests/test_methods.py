@@ -44,6 +44,15 @@ def noise_from(seed: int):
     return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype)
 
 
+def with_outputs(net, outputs: int):
+    """The network with further outputs, all zero."""
+    return lambda x, *rest: torch.cat((net(x, *rest), x.new_zeros(x.shape).repeat(1, outputs - 1, 1, 1)), dim=1)
+
+
+def field_of(recipe, net) -> Field:
+    return Field(with_outputs(net, recipe.outputs), recipe.path, recipe.target)
+
+
 @every
 def test_it_prints_as_its_spec_and_says_where_it_comes_from(method):
     assert get(str(method)) == method
@@ -82,7 +91,7 @@ def test_many_steps_reproduce_mean_and_covariance_of_the_data(method, gaussian):
     if "clip" in {field.name for field in fields(method)}:
         method = replace(method, clip=False)  # the Gaussian reaches beyond [-1, 1]
     steps = None if method.adaptive else 100 if (method.convergence or 1) > 1 else 400
-    images = sample(method, gaussian.field(path, recipe.target), x, steps, noise)
+    images = sample(method, field_of(recipe, gaussian.field(path, recipe.target).net), x, steps, noise)
     torch.testing.assert_close(images.mean(0, keepdim=True), gaussian.mean, rtol=0, atol=0.08)
     torch.testing.assert_close(images.std(0, keepdim=True), gaussian.std, rtol=0.07, atol=0)
     correlations = torch.corrcoef(images.flatten(1).T) - torch.eye(16)
@@ -110,7 +119,7 @@ def test_evaluations_are_those_of_the_steps_asked_for(method, steps):
 @every_stepped
 def test_it_yields_a_state_for_every_step(method, small_net):
     recipe = get_recipe(method.recipe)
-    field = Field(small_net, recipe.path, recipe.target)
+    field = field_of(recipe, small_net)
     for steps in (1, 2, 3, 5, 7):
         states = list(trajectory(method, field, torch.randn(2, 1, 8, 8), steps, noise_from(0)))
         assert len(states) == steps
@@ -120,7 +129,7 @@ def test_it_yields_a_state_for_every_step(method, small_net):
 @every
 def test_the_same_seed_gives_the_same_image_at_any_batch_size(method, small_net):
     recipe = get_recipe(method.recipe)
-    field = Field(small_net, recipe.path, recipe.target)
+    field = field_of(recipe, small_net)
 
     def images(batch_size: int) -> torch.Tensor:
         batches = []
@@ -146,7 +155,7 @@ def test_the_last_step_draws_no_noise(method, small_net):
         drawn.append(True)
         return torch.randn_like(x)
 
-    sample(method, Field(small_net, recipe.path, recipe.target), torch.randn(2, 1, 8, 8), 1, noise)
+    sample(method, field_of(recipe, small_net), torch.randn(2, 1, 8, 8), 1, noise)
     assert not drawn
 
 
@@ -155,9 +164,7 @@ def test_it_keeps_the_dtype_and_leaves_its_input_alone(method, small_net):
     recipe = get_recipe(method.recipe)
     x = torch.randn(2, 1, 8, 8)
     before = x.clone()
-    images = sample(
-        method, Field(small_net, recipe.path, recipe.target), x, None if method.adaptive else 3, noise_from(0)
-    )
+    images = sample(method, field_of(recipe, small_net), x, None if method.adaptive else 3, noise_from(0))
     assert (images.dtype, images.shape) == (x.dtype, x.shape)
     torch.testing.assert_close(x, before, rtol=0, atol=0)
 
@@ -169,7 +176,8 @@ def test_it_works_where_there_is_no_signal_at_the_start(name, path, target, gaus
     if "clip" in {field.name for field in fields(method)}:
         method = replace(method, clip=False)
     x = noise(torch.empty(1000, 1, 4, 4, dtype=torch.float64))
-    images = sample(method, gaussian.field(path, target), x, 400, noise)
+    field = Field(with_outputs(gaussian.field(path, target).net, method.outputs), path, target)
+    images = sample(method, field, x, 400, noise)
     torch.testing.assert_close(images.mean(0, keepdim=True), gaussian.mean, rtol=0, atol=0.12)
     torch.testing.assert_close(images.std(0, keepdim=True), gaussian.std, rtol=0.1, atol=0)
-    assert sample(method, gaussian.field(path, target), x, 1, noise).isfinite().all()
+    assert sample(method, field, x, 1, noise).isfinite().all()

@@ -1,9 +1,20 @@
 import pytest
 import torch
 
-from methods import VE, VP, Cosine, DiscreteVP, Linear
+from methods import VE, VP, Cosine, DiscreteVP, Linear, SubVP, Trigonometric
+from methods.vdm import MonotoneSchedule
 
-PATHS = [DiscreteVP(), VP(), Cosine(), Linear(), VE()]
+
+def bent() -> MonotoneSchedule:
+    """A learned schedule that has learned something."""
+    path = MonotoneSchedule(units=3)
+    torch.nn.init.constant_(path.heights, 3.0)
+    torch.nn.init.constant_(path.shifts, -2.0)
+    return path.requires_grad_(False)
+
+
+PATHS = [DiscreteVP(), VP(), Cosine(), Linear(), SubVP(), Trigonometric(), bent(), VE()]
+NOISY = ("VE", "MonotoneSchedule")  # which keep a little noise at t = 0
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: type(path).__name__)
@@ -44,8 +55,28 @@ def test_discrete_vp_is_ddpms_product_of_alphas():
     torch.testing.assert_close(sigma**2, 1 - abar, rtol=1e-11, atol=0)
 
 
-def test_every_path_but_ve_begins_at_data():
-    for path in PATHS[:-1]:
+def test_a_path_begins_at_data_or_next_to_it():
+    for path in PATHS:
         (start,) = path.along(torch.zeros(1))
-        assert (start.alpha, start.sigma) == (1, 0)
+        if type(path).__name__ in NOISY:
+            assert start.alpha == pytest.approx(1, abs=1e-6)
+            assert 0 < start.sigma <= 0.01
+        else:
+            assert (start.alpha, start.sigma) == (1, 0)
     assert VE().along(torch.tensor([0.0, 1.0]))[1].sigma == pytest.approx(50) == VE().prior_std
+
+
+def test_the_sub_vp_path_has_the_diffusion_of_its_sde():
+    t = torch.linspace(0.01, 1, 50, dtype=torch.float64)
+    alpha, sigma, d_alpha, d_sigma = SubVP().coefficients(t)
+    diffusion = 2 * sigma * (d_sigma - sigma * d_alpha / alpha)  # g^2 of the SDE whose marginals these are
+    torch.testing.assert_close(diffusion, (0.1 + 19.9 * t) * (1 - alpha**4), rtol=1e-12, atol=0)
+
+
+def test_the_learned_schedule_keeps_its_ends_and_is_straight_at_first():
+    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    for path in (MonotoneSchedule(), bent()):
+        assert path.log_snr(ends).tolist() == pytest.approx([13.3, -5])
+    t = torch.linspace(0, 1, 50, dtype=torch.float64)
+    torch.testing.assert_close(MonotoneSchedule().log_snr(t), 13.3 - 18.3 * t, rtol=0, atol=0.3)
+    assert (bent().log_snr(t) - (13.3 - 18.3 * t)).abs().max() > 1
