@@ -41,7 +41,7 @@ class MonotoneSchedule(Path, nn.Module):
 @register("vdm")
 @dataclass(frozen=True)
 class VDMRecipe(Recipe):
-    r"""gamma'(t) / 2 || eps(x_t, t) - eps ||^2 with t uniform: the bound's diffusion term, in nats (2107.00630).
+    r"""gamma'(t) / 2 || eps(x_t, t) - eps ||^2 with t uniform: the bound's diffusion term, in nats a pixel.
 
     Its mean does not depend on the schedule between the ends; the schedule learns to lower its relative variance
     (appendix I). With fixed ends the terms of the prior and of reconstruction are constants, and left out.

@@ -76,6 +76,7 @@ def test_list_names_everything():
     recipes = {line.split()[0]: line.split()[1:4] for line in invoke("list", "recipes").output.splitlines()[1:]}
     assert recipes["flow"] == ["velocity", "Linear", "digits"]
     assert recipes["ot_flow"] == recipes["flow"]
+    assert recipes["improved_ddpm"] == ["v", "Cosine", "digits"]
     assert recipes["subvp"] == ["eps", "SubVP", "-"]
     assert invoke("list", "grids").output.splitlines()[0].startswith("karras[rho=7.0]")
 
