@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from bench.cli import main
 from methods import METHODS, DiscreteVP, Field, get, sample
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCS = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
 
 
 def test_the_methods_example_is_a_method(small_net):
@@ -25,7 +27,7 @@ def test_the_methods_example_is_a_method(small_net):
         METHODS._classes.pop("my_sampler", None)
 
 
-@pytest.mark.parametrize("line", re.findall(r"^bench (.*)$", README, re.M))
+@pytest.mark.parametrize("line", re.findall(r"^bench (.*)$", DOCS, re.M))
 def test_every_command_is_one_that_exists(line):
     words = line.split("#")[0].split()
     command = words[:2] if words[0] == "baseline" else words[:1]
