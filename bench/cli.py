@@ -378,10 +378,10 @@ def tune(context: click.Context, method: str, **options: object) -> None:
 @click.argument("recipes", metavar="[RECIPES]", default="ddpm,flow")
 @click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Whose images to measure.")
 @click.option("--images", type=click.IntRange(2), default=64, show_default=True, help="Of each split: the first ones.")
-@click.option("--estimators", default="ode,bound", show_default=True, metavar="NAMES", help="One of them, or both.")
+@click.option("--estimators", metavar="NAMES", help="ode, bound, exact.  [default: ode,bound; on exact data ode,exact]")
 @click.option("--steps", type=click.IntRange(1, 100_000), help="Length of the bound's chain.  [default: 1000]")
-@click.option("--levels", type=click.IntRange(2, 256), default=256, show_default=True,
-              help="Of brightness, as many as pixels may have: the digits have 17.")  # fmt: skip
+@click.option("--levels", type=click.IntRange(2, 256),
+              help="Of brightness, as many as pixels may have: the digits have 17.  [default: 256]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 4095), default=0, show_default=True, help="Seed block of the noise.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images at a time.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
@@ -395,8 +395,8 @@ def likelihood(context: click.Context, recipes: str, **options: object) -> None:
     """Measure how many bits per dimension the networks of RECIPES need for held-out and for training images.
 
     `ode` is the density of dequantised images by the probability-flow ODE, with Hutchinson's estimate of the
-    divergence; `bound` is DDPM's variational bound, term by term. Less is better; training images that need far less
-    than held-out ones are memorised.
+    divergence; `bound` is DDPM's variational bound, term by term; `exact` the density itself where it is known. Less is
+    better; training images that need far less than held-out ones are memorised.
 
     \b
     bench likelihood ddpm,flow --images 64

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from math import atan2, hypot, pi
+from math import atan2, hypot, log, pi
 
 import torch
 from torch import Tensor
@@ -26,6 +26,10 @@ class Distribution(ABC):
     @abstractmethod
     def posterior(self, x: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """E[x0 | x] and E[eps | x], both (B, D), for x (B, D); alpha and sigma broadcast to (B, 1)."""
+
+    def log_density(self, x: Tensor) -> Tensor | None:
+        """log p(x0) of x0 (B, D), in nats: (B,); None for what has no density."""
+        return None
 
     @abstractmethod
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
@@ -69,6 +73,11 @@ class GaussianMixture(Distribution):
     def _centres(self) -> Tensor:
         """The means in the axes of their Gaussians: (K, 1, D)."""
         return self.means[:, None] @ self.axes
+
+    def log_density(self, x):
+        z = x @ self.axes - self._centres  # (K, B, D)
+        logs = -(z.square() / self.variances[:, None] + (2 * pi * self.variances[:, None]).log()).sum(2) / 2
+        return logs.logsumexp(0) - log(len(self.means))
 
     def posterior(self, x, alpha, sigma):
         variances = self.variances[:, None]

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 
 from bench.bound import bound, log_bin
 from bench.cli import main
+from bench.errors import InputError
+from bench.likelihood import Likelihood
 from bench.log_density import log_density, log_normal
 from methods import GRIDS, VP, DiscreteVP, Field, Linear
 
@@ -169,3 +171,23 @@ def test_wrong_input_is_one_sentence(arguments, message, tmp_path, monkeypatch):
     assert result.exit_code == 2
     (error,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
     assert message in error
+
+
+@pytest.mark.parametrize("dataset", ["gaussian", "mixture"])
+def test_on_exact_data_the_ode_finds_the_exact_density(dataset, tmp_path):
+    measuring = Likelihood("flow", dataset, images=512, batch_size=512, output=tmp_path)
+    figures = {kind: measuring._batch(measuring.backbones["flow"], "held out", kind, 0) for kind in ("ode", "exact")}
+    gap = figures["ode"]["bpd"] - figures["exact"]["bpd"]
+    error = gap.std() / len(gap) ** 0.5
+    assert abs(gap.mean()) < 4 * error < 0.1 * abs(figures["exact"]["bpd"].mean())
+    assert figures["exact"]["nfe"].sum() == 0 < figures["ode"]["nfe"].sum()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"dataset": "empirical"}, "no density"), ({"dataset": "mixture", "levels": 17}, "--levels"),
+     ({"dataset": "gaussian", "estimators": "bound"}, "bound"), ({"estimators": "exact"}, "not known")],
+)  # fmt: skip
+def test_densities_that_are_not_there_are_refused(options, word, tmp_path):
+    with pytest.raises(InputError, match=word):
+        Likelihood("flow", output=tmp_path, **options)
