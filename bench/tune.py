@@ -160,17 +160,15 @@ class Tuning:
         """What the sampler ends on minus the fine solution from the same noise (N, pixels)."""
         indices = range(self.images)
         noise, field = ImageNoise(block, indices), self.backbone.field(self.backbone.labels(block, indices))
-        x = noise(torch.empty(self.images, *self.backbone.image_shape, device=self.backbone.device))
-        states = job.method.steps(field, x * self.path.prior_std, times, noise)
+        states = job.method.steps(field, self.backbone.noise(noise) * self.path.prior_std, times, noise)
         images = deque(states, maxlen=1).pop()
         return (images - solution(self.backbone, block, self.images, REFERENCE)).flatten(1).double().cpu().numpy()
 
     def _check_deterministic(self) -> None:
-        noise, shape = ImageNoise(SEARCHED, range(1)), (1, *self.backbone.image_shape)
+        noise = ImageNoise(SEARCHED, range(1))
         field = self.backbone.field(self.backbone.labels(SEARCHED, range(1)))
         with torch.inference_mode():
-            x = noise(torch.empty(shape, device=self.backbone.device))
-            deque(trajectory(self.method, field, x, 3, noise), maxlen=1)
+            deque(trajectory(self.method, field, self.backbone.noise(noise), 3, noise), maxlen=1)
         if noise.draws > 1:
             raise InputError(
                 f"{self.method} draws noise on its way, so there is no exact path that it could follow: tune a "
