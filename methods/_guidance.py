@@ -102,6 +102,10 @@ class ClassifierFree(WeightedGuidance):
     low, high: it guides only where low < sigma / alpha <= high (arXiv 2404.07724). Two evaluations where it guides.
     """
 
+    def __str__(self) -> str:
+        """The weight alone where it guides everywhere, as it is given on the command line."""
+        return f"{self.weight:.15g}" if (self.low, self.high) == (0, inf) else super().__str__()
+
     def guide(self, field, aides):
         return Blended(field, replace(field, label=None), self)
 

@@ -205,7 +205,7 @@ def test_a_run_has_guidance_as_an_axis_and_as_a_column():
     specs = ["1.0", "cfg[weight=4]", "auto", "classifier[scale=3,on=conditional]"]
     frame = bench.run(**options, guidance=specs)
     assert frame["guidance"].tolist() == [
-        "cfg[weight=1.0]", "cfg[weight=4.0]", "auto[weight=2.0]", "classifier[scale=3.0,on=conditional]",
+        "1", "4", "auto[weight=2.0]", "classifier[scale=3.0,on=conditional]",
     ]  # fmt: skip
     assert (frame["status"] == "ok").all(), frame["error"].tolist()
     assert frame["nfe"].tolist() == [2, 4, 4, 2]
