@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from bench.directions import DIRECTIONS
 from bench.errors import InputError
-from bench.naming import label
+from bench.naming import guided, label
 from bench.protocol import differences
 from bench.store import blocks, identity, per_sample, read_results
 from bench.timing import trimmed
@@ -128,7 +128,8 @@ def merge_rules(given: Sequence[str]) -> list[Rule]:
 
 def name(row: pd.Series) -> str:
     """A cell as people call it."""
-    parts = [label(row), "" if pd.isna(row["steps"]) else f"{row['steps']} steps", row["grid"], row["recipe"]]
+    steps = "" if pd.isna(row["steps"]) else f"{row['steps']} steps"
+    parts = [label(row), steps, row["grid"], row["recipe"], guided(row["guidance"])]
     return ", ".join(filter(None, parts))
 
 

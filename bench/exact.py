@@ -29,11 +29,11 @@ class ClosedForm(nn.Module):
         self.distribution, self.recipe, self.config = distribution, recipe, config
 
     def forward(self, x: Tensor, t: Tensor, *_: Tensor | None) -> Tensor:
-        """The posterior means of x0 and eps (B, C, H, W) in float64, combined as the target has them."""
-        now = self.recipe.path.at(t.double())
-        x0, eps = self.distribution.posterior(x.double().flatten(1), now.alpha.flatten(1), now.sigma.flatten(1))
+        """The posterior means of x0 and eps (B, C, H, W) in float64 on the CPU, combined as the target has them."""
+        now = self.recipe.path.at(t.double().cpu())
+        x0, eps = self.distribution.posterior(x.double().cpu().flatten(1), now.alpha.flatten(1), now.sigma.flatten(1))
         a, b = weights(self.recipe.target, now)
-        return (a * x0.view_as(x) + b * eps.view_as(x)).to(x.dtype)
+        return (a * x0.view(x.shape) + b * eps.view(x.shape)).to(x)
 
 
 def closed_form(recipe: str, dataset: Dataset) -> ClosedForm:

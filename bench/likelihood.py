@@ -132,7 +132,7 @@ class Likelihood:
 
     def _exactly(self, field: Field, images: Tensor, noise: ImageNoise) -> dict[str, Tensor]:
         """-log of the density in closed form: no network, no noise."""
-        return {"bpd": -self.distribution.log_density(images.flatten(1))}
+        return {"bpd": -self.distribution.log_density(images.flatten(1).cpu())}
 
     def _row(self, name: str, split: str, kind: str, batches: Sequence[dict[str, np.ndarray]]) -> dict:
         each = {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}

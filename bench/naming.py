@@ -54,7 +54,12 @@ def _suffixes(texts: pd.Series) -> pd.Series:
 
 def _told(column: str, value: object) -> str:
     if column == "guidance":
-        return str(value) or "unguided"
+        return guided(value) or "unguided"
     if column == "compiled":
         return "compiled" if value == "true" else "not compiled"
     return str(value)
+
+
+def guided(guidance: str) -> str:
+    """`guidance 2`, or the spec of a guidance that is more than a weight; empty where there is none."""
+    return guidance if not guidance or guidance[0].isalpha() else f"guidance {guidance}"

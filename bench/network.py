@@ -108,7 +108,7 @@ class Backbone:
         """Where the exact flow takes states x (B, C, H, W). Raises ValueError where there is none but the network."""
         if self.distribution is None:
             raise ValueError(f"{self.source} {self.digest} is a trained network: its exact flow is not known.")
-        return self.distribution.flow(x.double().flatten(1), self.path, start, end).view_as(x)
+        return self.distribution.flow(x.double().cpu().flatten(1), self.path, start, end).view(x.shape).to(x)
 
     def field(self, label: Tensor | None) -> Field:
         """A Field with a fresh counter, for images with these labels (B,)."""

@@ -117,7 +117,8 @@ def _for_exact_data(sweep: Sweep) -> Sweep:
         given.append("--dtype")
     if given:
         raise InputError(f"{sweep.dataset} has a closed form in float64 and no network: leave out {given[0]}.")
-    return replace(sweep, timing=False, dtype="float64")
+    device = "cpu" if sweep.device == "auto" else sweep.device  # small float64 operations: no work for a GPU
+    return replace(sweep, timing=False, dtype="float64", device=device)
 
 
 def expand(sweep: Sweep) -> list[Job]:
