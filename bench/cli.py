@@ -310,6 +310,9 @@ def sample(method: str, output: Path, **options: object) -> None:
 @click.option("--seed", type=click.IntRange(0, 255), default=0, show_default=True, help="Of all that is random.")
 @click.option("--output", metavar="DIR", help="Write DIR/DATASET/RECIPE.safetensors.  [default: checkpoints]")
 @click.option("--half", is_flag=True, help="Store the weights as float16: half the size.")
+@click.option("--quarter", is_flag=True, help="Store them as 8-bit integers: a quarter of the size.")
+@click.option("--pairs", type=click.IntRange(1), metavar="N", help="Of noise and image, for a student that is trained "
+              "on its teacher's.  [default: 50000]")  # fmt: skip
 @click.option("--weak", is_flag=True, help="A smaller network, DIR/DATASET/RECIPE-weak.safetensors, for autoguidance.")
 @device_option
 @data_root_option
@@ -319,22 +322,24 @@ def train(context: click.Context, recipe: str, **options: object) -> None:
     """Train the network of RECIPE; `digits-cnn` trains the classifier whose features measure quality on the digits,
     `noisy-classifier` the one that classifier guidance asks.
 
-    A training that was stopped goes on from its last save when the same command is given again.
+    A training that was stopped goes on from its last save when the same command is given again. A student learns from
+    a teacher, which is trained first where it is missing.
 
     \b
     bench train flow --dataset digits
     bench train ddpm --iterations 20000 --seed 1
+    bench train progressive[steps=4]
     """
     with _mistakes_as_usage_errors():
         from bench.progress import show_training
-        from bench.train import plan_training
+        from bench.train import plan_chain
 
-        training = plan_training(recipe, **options)
-        interrupted = show_training(training)
-    if interrupted:
-        click.echo(f"Interrupted: the state is in {training.output.parent}; the same command goes on.", err=True)
-        context.exit(130)
-    click.echo(f"{training.output}: trained for {training.settings.iterations} iterations")
+        for training in plan_chain(recipe, **options):
+            if show_training(training):
+                state = training.output.parent
+                click.echo(f"Interrupted: the state is in {state}; the same command goes on.", err=True)
+                context.exit(130)
+            click.echo(f"{training.output}: trained for {training.settings.iterations} iterations")
 
 
 @main.command()

@@ -19,6 +19,7 @@ class Shape:
     image_channels: int
     resolution: int
     classes: int
+    interval: bool = False
 
 
 class ClosedForm(nn.Module):

@@ -52,23 +52,31 @@ def _facts(method: Method) -> tuple[str, ...]:
         return x.repeat(1, recipe.outputs, 1, 1)
 
     x, field = torch.ones(1, 1, 1, 1), Field(net, recipe.path, recipe.target)
-    sample(method, field, x, None if method.adaptive else 3, noise)
-    each = None if method.adaptive else (evaluations(method, recipe, 20) - evaluations(method, recipe, 10)) / 10
+    few, some, many = (min(method.counts or [n], key=lambda count: abs(count - n)) for n in (3, 10, 20))
+    sample(method, field, x, None if method.adaptive else few, noise)
+    each = None if method.adaptive else _each(method, recipe, some, many)
     return (
         str(method.convergence or "-"), f"{each:g}" if each else "-", "yes" if drawn else "no",
         method.recipe, "-" if method.adaptive else method.grid, method.reference or "-",
     )  # fmt: skip
 
 
+def _each(method: Method, recipe: Recipe, some: int, many: int) -> float:
+    """Evaluations of one step more, between two numbers of steps; of a step where there is but one number."""
+    if many == some:
+        return evaluations(method, recipe, some) / some
+    return (evaluations(method, recipe, many) - evaluations(method, recipe, some)) / (many - some)
+
+
 def _training(recipe: Recipe) -> tuple[str, ...]:
-    """What the network predicts, on which path, and the data sets whose weights come with the package."""
+    """What the network predicts, on which path, its teacher, and the data sets whose weights come with the package."""
     datasets = [name for name in DATASETS.names() if shipped(name, str(recipe)).exists()]
-    return recipe.target, type(recipe.path).__name__, ",".join(datasets) or "-"
+    return recipe.target, type(recipe.path).__name__, recipe.teacher or "-", ",".join(datasets) or "-"
 
 
 FACTS = {
     "method": (("order", "NFE/step", "noise", "recipe", "grid", "reference"), _facts),
-    "recipe": (("predicts", "path", "shipped for"), _training),
+    "recipe": (("predicts", "path", "teacher", "shipped for"), _training),
 }
 
 

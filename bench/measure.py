@@ -232,7 +232,9 @@ def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, tim
 
 def _forward_inputs(backbone: Backbone, batch_size: int) -> tuple:
     x = torch.zeros(batch_size, *backbone.image_shape, device=backbone.device, dtype=backbone.dtype)
-    return x, torch.full((batch_size,), 0.5, device=backbone.device), backbone.labels(0, range(batch_size))
+    t = torch.full((batch_size,), 0.5, device=backbone.device)
+    end = (t,) if backbone.unet.config.interval else ()
+    return x, t, backbone.labels(0, range(batch_size)), *end
 
 
 @torch.inference_mode()

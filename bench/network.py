@@ -112,7 +112,8 @@ class Backbone:
 
     def field(self, label: Tensor | None) -> Field:
         """A Field with a fresh counter, for images with these labels (B,)."""
-        return Field(Network(self.net, self.dtype, self.device), self.path, self.recipe.target, label)
+        network = Network(self.net, self.dtype, self.device)
+        return Field(network, self.path, self.recipe.target, label, self.unet.config.interval)
 
     def aides(self, field: Field) -> Aides:
         """What guidance may need beside this field; the evaluations of the weaker network count as the field's own."""
@@ -228,8 +229,8 @@ def trained_path(recipe: Recipe, checkpoint: Checkpoint) -> MethodPath:
 
 
 def architecture_of(recipe: Recipe, preset: str) -> UNetConfig:
-    """The preset's U-Net, with the outputs that the recipe trains."""
-    return replace(PRESETS[preset], outputs=recipe.outputs)
+    """The preset's U-Net, with the outputs that the recipe trains and whatever else it has of its own."""
+    return replace(PRESETS[preset], outputs=recipe.outputs, **recipe.network)
 
 
 def pick_device(name: str) -> torch.device:

@@ -139,13 +139,39 @@ def expand(sweep: Sweep) -> list[Job]:
 
 def _jobs(method: Method, grid: str | None, guidance: Guidance | None, sweep: Sweep) -> list[Job]:
     recipe = get_recipe(sweep.recipe or method.recipe)
-    if method.outputs > recipe.outputs or (method.outputs > 1 and _is_exact(sweep)):
-        skip = f"it takes its variance from the network, and {'a closed form' if _is_exact(sweep) else recipe} has none"
+    skip = _unfit(method, recipe, _is_exact(sweep))
+    if skip:
         return [Job(method, str(recipe), grid, None, skip, guidance)]
     if sweep.nfe:
-        return [_job_within(budget, method, recipe, grid, guidance) for budget in sweep.nfe]
-    counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
-    return [Job(method, str(recipe), grid, steps, guidance=guidance) for steps in counts]
+        found = [_job_within(budget, method, recipe, grid, guidance) for budget in sweep.nfe]
+    else:
+        counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
+        found = [Job(method, str(recipe), grid, steps, _uncounted(method, steps), guidance) for steps in counts]
+    return [job if sweep.recipe or job.skip else _on_own_checkpoint(job) for job in found]
+
+
+def _unfit(method: Method, recipe: Recipe, exact: bool) -> str:
+    """Why the method cannot run on the recipe's network; empty if it can."""
+    if exact and recipe.student:
+        return f"{recipe} has learnt to jump, and no closed form of a noise level stands for that"
+    if method.outputs > recipe.outputs or (method.outputs > 1 and exact):
+        return f"it takes its variance from the network, and {'a closed form' if exact else recipe} has none"
+    if method.interval and not recipe.network.get("interval"):
+        return f"it asks the network for its mean over an interval, and {recipe} knows moments only"
+    return ""
+
+
+def _uncounted(method: Method, steps: int | None) -> str:
+    """Why the method cannot take this many steps; empty if it can."""
+    if method.counts is None or steps in method.counts:
+        return ""
+    *others, last = map(str, sorted(method.counts))
+    return f"it takes {', '.join(others)}{' or ' * bool(others)}{last} step{'s' * bool(others)}, not {steps}"
+
+
+def _on_own_checkpoint(job: Job) -> Job:
+    """The job on the checkpoint that serves for its number of steps."""
+    return replace(job, recipe=str(get_recipe(job.method.checkpoint(job.steps))))
 
 
 def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None, guidance: Guidance | None) -> Job:
@@ -153,6 +179,10 @@ def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None, g
     if method.adaptive:
         skip = "an adaptive method keeps to no budget of evaluations"
         return Job(method, str(recipe), grid, None, skip, guidance)
+    if method.counts:
+        fitting = [n for n in method.counts if evaluations(method, recipe, n, grid, guidance) <= budget]
+        skip = "" if fitting else f"one step takes more than {budget} evaluations"
+        return Job(method, str(recipe), grid, max(fitting, default=None), skip, guidance)
     low, high = 0, budget
     # The times do not change how often the network is called, and a file has those of few step counts.
     counted = "uniform" if is_grid_file(grid) else grid
@@ -177,7 +207,8 @@ def evaluations(
         calls += 1
         return x.repeat(1, recipe.outputs, 1, 1)
 
-    field = Field(net, recipe.path, recipe.target, torch.zeros(1, dtype=torch.int64))
+    interval = bool(recipe.network.get("interval"))
+    field = Field(net, recipe.path, recipe.target, torch.zeros(1, dtype=torch.int64), interval)
     if guidance:
         field = guidance.guide(field, Aides(lambda x, _: x.flatten(1), weak=field))
     sample(method, field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), steps, torch.zeros_like, grid)

@@ -1,6 +1,7 @@
 """Progress bars on standard error. A background thread draws them, so that what is timed never waits for them."""
 
 from collections.abc import Iterable
+from math import isnan
 
 from rich.console import Console
 from rich.progress import (
@@ -87,11 +88,14 @@ def show_training(training: Training) -> bool:
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
     ) as bars:  # fmt: skip
         task = bars.add_task(f"train {training.name}", total=training.settings.iterations, figures="")
+        making = bars.add_task("make pairs", total=None, figures="", visible=False)
         try:
-            for iteration, loss, rate in training.run():
-                bars.update(task, completed=iteration, figures=f"loss {loss:.4f}, {rate:.0f} images/s")
-                if not console.is_terminal and iteration % 500 == 0:
-                    console.print(f"{iteration} loss {loss:.4f} {rate:.0f} images/s", highlight=False)
+            for done, loss, rate in training.run():
+                paired = isnan(loss)
+                figures = f"{rate:.0f} images/s" if paired else f"loss {loss:.4f}, {rate:.0f} images/s"
+                bars.update(making if paired else task, completed=done, figures=figures, visible=True)
+                if not console.is_terminal and done % 500 == 0:
+                    console.print(f"{'pair ' * paired}{done}: {figures}", highlight=False)
         except KeyboardInterrupt:
             return True
     return False

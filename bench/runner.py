@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from bench.plan import DTYPES, Job, Sweep, expand, normalise
 from bench.protocol import differences
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
 from bench.store import Store, read_facts
-from methods import get_grid, is_grid_file
+from methods import get_grid, get_recipe, is_grid_file
 
 
 def run(**options: object) -> pd.DataFrame:
@@ -63,9 +63,8 @@ class Session:
 
     def __init__(self, sweep: Sweep):
         self.sweep = sweep = normalise(sweep)
-        self.jobs = expand(sweep)
         self.device = pick_device(sweep.device)
-        self.backbones = {job.recipe: self._backbone(job.recipe) for job in self.jobs}
+        self.jobs, self.backbones = self._loaded(expand(sweep))
         if sweep.quality:
             from bench.fidelity import Quality  # torch-fidelity takes a second to import
 
@@ -75,13 +74,29 @@ class Session:
         self.pending = [job for job in self.jobs if not self.store.done(self.cell(job))]
         self._check_protocol()
 
-    def _backbone(self, recipe: str) -> Backbone:
+    def _loaded(self, jobs: list[Job]) -> tuple[list[Job], dict[str, Backbone]]:
+        """The jobs and the networks they run on. A stage that is missing beside the method's main one skips its job."""
+        backbones, kept, missing = {}, [], []
+        for job in jobs:
+            try:
+                if job.recipe not in backbones:
+                    backbones[job.recipe] = self._backbone(job.recipe, jobs)
+            except InputError as error:
+                main, missing = str(get_recipe(job.method.recipe)), [*missing, error]
+                if self.sweep.recipe or job.recipe == main or len(missing) == len(jobs):
+                    raise
+                backbones[main] = backbones.get(main) or self._backbone(main, jobs)
+                job = replace(job, recipe=main, skip=str(error))
+            kept.append(job)
+        return kept, backbones
+
+    def _backbone(self, recipe: str, jobs: list[Job]) -> Backbone:
         sweep, dtype = self.sweep, DTYPES[self.sweep.dtype]
         if sweep.preset:
             return random_backbone(recipe, sweep.preset, self.device, dtype, sweep.compile)
         dataset = DATASETS.get(sweep.dataset)
         backbone = load_backbone(recipe, dataset, sweep.weights, self.device, dtype, sweep.compile)
-        guidances = [job.guidance for job in self.jobs if job.recipe == recipe and job.guidance]
+        guidances = [job.guidance for job in jobs if job.recipe == recipe and job.guidance]
         return equip(backbone, guidances, dataset, sweep.weights)
 
     def _check_labels(self) -> None:

@@ -1,4 +1,4 @@
-"""One training loop for every recipe: EMA weights, a loss curve, and exact resumption after a kill."""
+"""What `bench train` does: networks and classifiers, students after their teachers, each resumed where it stopped."""
 
 import csv
 import json
@@ -6,130 +6,96 @@ import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from math import cos, pi
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.classifier import DigitsCNN
-from bench.data import DATASETS, Dataset, Images, to_float
+from bench.data import DATASETS, Dataset, Images
 from bench.errors import InputError
-from bench.network import NOISY_CLASSIFIER, architecture_of, checkpoint_path, pick_device, weak_name
-from bench.provenance import utc_now
-from methods import Field, Recipe, get_recipe
-from models import (
-    EMA,
-    CheckpointError,
-    NoisyClassifier,
-    NoisyClassifierConfig,
-    UNet,
-    UNetConfig,
-    load,
-    save,
-    weaker,
+from bench.network import (
+    FOLDER,
+    NOISY_CLASSIFIER,
+    architecture_of,
+    checkpoint_path,
+    find_checkpoint,
+    pick_device,
+    weak_name,
 )
-from models.checkpoint import architecture
+from bench.pairs import Pairs
+from bench.provenance import utc_now
+from bench.teaching import Teacher, begin_with, load_teacher
+from bench.trainer import LabelledImages, Loss, Settings, Trainer
+from methods import Field, Recipe, get_recipe
+from models import CheckpointError, NoisyClassifier, NoisyClassifierConfig, UNet, load, save, weaker
+from models.checkpoint import Storage, architecture
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # images (B, C, H, W) in [-1, 1], labels (B,) -> the loss of each image (B,)
 CLASSIFIER = "digits-cnn"
-WARMUP = 200  # iterations over which the learning rate rises
+CRITIC = "critic."  # what the names of weights begin with that only training needs
+PAIRS = 50_000  # of noise and image, unless told otherwise
 LOG_EVERY = 50  # iterations a row of the loss curve sums up
 SAVE_EVERY = 500  # iterations between two saves of the state
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How long and how a network is trained. `label_drop`: share of labels replaced by the null class."""
+def recipe_loss(recipe: Recipe, field: Field, classes: int, drop: float, teacher: Field | None = None) -> Loss:
+    """The recipe's loss on a batch, with a share of the labels replaced by the null class.
 
-    iterations: int = 5_000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    ema_decay: float = 0.999
-    label_drop: float = 0.1
-    seed: int = 0
-
-    def rate(self, iteration: int) -> float:
-        """The learning rate: a linear rise, then half a cosine to zero."""
-        rise = min(1.0, (iteration + 1) / WARMUP)
-        return self.learning_rate * rise * (1 + cos(pi * iteration / self.iterations)) / 2
-
-
-class Trainer:
-    """A network in training, whose whole state is a flat dictionary of tensors.
-
-    Every iteration draws from a seed of its own, so a resumed run repeats the uninterrupted one exactly.
+    Labels of pairs stay: an image was made of its noise under its own label.
     """
 
-    def __init__(self, net: nn.Module, loss: Loss, images: Tensor, labels: Tensor, settings: Settings):
-        self.net, self.loss, self.settings = net, loss, settings
-        self.images, self.labels = images, labels
-        self.ema = EMA(net, settings.ema_decay)
-        self.optimizer = torch.optim.AdamW(net.parameters(), lr=settings.learning_rate, weight_decay=0.0)
-        self.iteration = 0
-
-    def run(self) -> Iterator[Tensor]:
-        """Train up to `settings.iterations`, yielding each iteration's mean loss, a scalar on the device."""
-        self.net.train()
-        while self.iteration < self.settings.iterations:
-            torch.manual_seed((self.settings.seed << 24) + self.iteration)
-            batch = torch.randint(len(self.images), (self.settings.batch_size,)).to(self.images.device)
-            loss = self.loss(to_float(self.images[batch]), self.labels[batch]).mean()
-
-            self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.settings.rate(self.iteration)
-            self.optimizer.step()
-            self.ema.update(self.net)
-
-            self.iteration += 1
-            yield loss.detach()
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that the next iteration depends on."""
-        state = {f"net/{key}": value for key, value in self.net.state_dict().items()}
-        state |= {f"ema/{key}": value for key, value in self.ema.weights.items()}
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            state |= {f"adam/{index}/{slot}": value for slot, value in slots.items()}
-        return state | {"iteration": torch.tensor(self.iteration)}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Continue from what `state` returned."""
-        self.net.load_state_dict({key[4:]: value for key, value in state.items() if key.startswith("net/")})
-        for key, average in self.ema.weights.items():
-            average.copy_(state[f"ema/{key}"])
-        slots: dict[int, dict[str, Tensor]] = {}
-        for key in (key for key in state if key.startswith("adam/")):
-            _, index, slot = key.split("/")
-            slots.setdefault(int(index), {})[slot] = state[key]
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-        self.iteration = self.ema.updates = int(state["iteration"])
-
-
-def recipe_loss(recipe: Recipe, field: Field, classes: int, drop: float, teacher: Field | None = None) -> Loss:
-    """The recipe's loss on a batch, with a share of the labels replaced by the null class."""
-
-    def loss(x0: Tensor, labels: Tensor) -> Tensor:
+    def loss(share: float, x0: Tensor, labels: Tensor, eps: Tensor | None = None) -> Tensor:
+        now = recipe.during(share)
+        if eps is not None:
+            return now.loss(field, x0, labels, coupled(eps), teacher)
         dropped = torch.rand(len(labels), device=labels.device) < drop
-        return recipe.loss(field, x0, labels.masked_fill(dropped, classes), torch.randn_like, teacher)
+        return now.loss(field, x0, labels.masked_fill(dropped, classes), torch.randn_like, teacher)
 
     return loss
 
 
-Progress = Iterator[tuple[int, float, float]]  # (iteration, loss, images per second), every few iterations
+def coupled(eps: Tensor) -> Callable[[Tensor], Tensor]:
+    """Noise that is eps where it is drawn in the shape of eps, and fresh elsewhere."""
+    return lambda x: eps if x.shape == eps.shape else torch.randn_like(x)
+
+
+Progress = Iterator[tuple[int, float, float]]  # (done, loss, images per second), every few iterations
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training made ready. `run` writes the checkpoint `output`; beside it lie the state and the loss curve."""
+    """A training made ready. `run` writes the checkpoint `output`; beside it lie the state and the loss curve.
+
+    It first makes the pairs that the recipe lacks, for which the loss is NaN.
+    """
 
     name: str
     settings: Settings
     output: Path
     run: Callable[[], Progress]
+
+
+def plan_chain(recipe: str, **options: object) -> list[Training]:
+    """What the teachers of a recipe still lack, and its own training, in turn; the options are `plan_training`'s.
+
+    A teacher that is a student itself is trained with the same settings, an ordinary network with the default ones.
+    """
+    training = plan_training(recipe, **options)
+    taught = None if recipe in CLASSIFIERS else get_recipe(recipe)
+    if not (taught and taught.teacher) or _exists(taught.teacher, options["dataset"], options["output"]):
+        return [training]
+    given = options if get_recipe(taught.teacher).student else {name: options[name] for name in COMMON}
+    return [*plan_chain(taught.teacher, **given), training]
+
+
+COMMON = ("dataset", "output", "half", "quarter", "device", "data_root", "download", "seed")
+
+
+def _exists(recipe: str, dataset: str, output: str | None) -> bool:
+    try:
+        return find_checkpoint(output, dataset, recipe).exists()
+    except InputError:
+        return False
 
 
 def plan_training(
@@ -141,60 +107,112 @@ def plan_training(
     data_root: str | None,
     download: bool,
     weak: bool = False,
+    quarter: bool = False,
+    pairs: int | None = None,
     **settings: object,
 ) -> Training:
     """What `bench train` is about to do, with the data loaded.
 
     weak: a recipe's network for autoguidance, smaller than the data set's own.
-    Raises InputError or SpecError for a name that does not exist, data that is not there or needs no network, or a
-    classifier that is asked of other data than the digits.
+    half, quarter: store float16, or 8-bit integers.
+    pairs: of noise and the teacher's image, for a recipe that is trained on them.
+    Raises InputError or SpecError for a name that does not exist, data that is not there or needs no network, a
+    classifier that is asked of other data than the digits, or an option that has no effect.
     """
     source, where = DATASETS.get(dataset), pick_device(device)
-    build = CLASSIFIERS.get(recipe) or (weak_trainer if weak else recipe_trainer)
     recipe = recipe if recipe in CLASSIFIERS else str(get_recipe(recipe))
-    if recipe == CLASSIFIER and dataset != "digits":
-        raise InputError(f"{CLASSIFIER} is a classifier of the digits: leave out --dataset.")
-    if source.distribution:
-        raise InputError(f"{dataset} is known in closed form: there is nothing to train, `bench run` needs no weights.")
-    if recipe in CLASSIFIERS and weak:
-        raise InputError(f"--weak is for the network of a recipe, and {recipe} is a classifier: leave it out.")
+    _check(recipe, source, weak, half and quarter, pairs)
     images, chosen = source.load(data_root, download), Settings(**settings)
     path = checkpoint_path(output, dataset, weak_name(recipe) if weak else recipe)
+    storage: Storage = "int8" if quarter else "float16" if half else "float32"
 
     def run() -> Progress:
-        torch.manual_seed(chosen.seed)
-        trainer, facts = build(recipe, source, images, chosen, where)
-        return fit(trainer, facts | {"dataset": dataset, "data": images.digest}, path, half)
+        if recipe in CLASSIFIERS:
+            torch.manual_seed(chosen.seed)
+            trainer, facts = CLASSIFIERS[recipe](recipe, source, images, chosen, where)
+        else:
+            lesson = prepare(get_recipe(recipe), source, output, where, pairs or PAIRS)
+            if lesson and lesson.pairs:
+                yield from lesson.pairs.make()
+            torch.manual_seed(chosen.seed)
+            trainer, facts = recipe_trainer(recipe, source, images, chosen, where, weak, lesson)
+        yield from fit(trainer, facts | {"dataset": dataset, "data": images.digest}, path, storage)
 
     return Training(recipe, chosen, path, run)
 
 
+def _check(recipe: str, dataset: Dataset, weak: bool, twice: bool, pairs: int | None) -> None:
+    if recipe == CLASSIFIER and dataset.name != "digits":
+        raise InputError(f"{CLASSIFIER} is a classifier of the digits: leave out --dataset.")
+    if dataset.distribution:
+        raise InputError(
+            f"{dataset.name} is known in closed form: there is nothing to train, `bench run` needs no weights."
+        )
+    if recipe in CLASSIFIERS and weak:
+        raise InputError(f"--weak is for the network of a recipe, and {recipe} is a classifier: leave it out.")
+    if twice:
+        raise InputError("--half and --quarter are two ways to store the same weights: give one of them.")
+    taught = None if recipe in CLASSIFIERS else get_recipe(recipe)
+    if weak and taught.teacher:
+        raise InputError(f"--weak is for a network that guides, and {recipe} is a student: leave it out.")
+    if pairs and not (taught and taught.pairs):
+        raise InputError(f"--pairs has no effect on {recipe}, which is not trained on pairs: leave it out.")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a student learns from: its teacher, and pairs that the teacher makes."""
+
+    teacher: Teacher
+    pairs: Pairs | None
+
+
+def prepare(recipe: Recipe, dataset: Dataset, folder: str | None, device: torch.device, pairs: int) -> Lesson | None:
+    """What a recipe's network learns from beside the images; None where it has no teacher. Raises InputError."""
+    if not recipe.teacher:
+        return None
+    teacher = load_teacher(recipe.teacher, dataset, folder, device)
+    root = Path(folder or FOLDER) / dataset.name / "pairs"
+    return Lesson(teacher, Pairs(root, teacher, dataset, pairs, device) if recipe.pairs else None)
+
+
 def recipe_trainer(
-    spec: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
+    spec: str,
+    dataset: Dataset,
+    images: Images,
+    settings: Settings,
+    device: torch.device,
+    weak: bool = False,
+    lesson: Lesson | None = None,
 ) -> tuple[Trainer, dict[str, object]]:
-    """The trainer of a recipe's U-Net, and the facts for its checkpoint."""
+    """The trainer of a recipe's U-Net, or of its weaker one, and the facts for its checkpoint."""
     recipe = get_recipe(spec)
-    return _unet_trainer(recipe, architecture_of(recipe, dataset.preset), dataset, images, settings, device)
-
-
-def weak_trainer(
-    spec: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
-) -> tuple[Trainer, dict[str, object]]:
-    """The same for the recipe's weaker network."""
-    recipe = get_recipe(spec)
-    return _unet_trainer(recipe, weaker(architecture_of(recipe, dataset.preset)), dataset, images, settings, device)
-
-
-def _unet_trainer(
-    recipe: Recipe, config: UNetConfig, dataset: Dataset, images: Images, settings: Settings, device: torch.device
-) -> tuple[Trainer, dict[str, object]]:
-    net, path = UNet(config), recipe.path
+    config = architecture_of(recipe, dataset.preset)
+    net, path = UNet(weaker(config) if weak else config), recipe.path
     if recipe.learns_path:  # as a part of the network it shares the optimiser, the average and the file
         net.path = path = deepcopy(path).requires_grad_(True)
-    net = net.to(device, memory_format=torch.channels_last)
-    loss = recipe_loss(recipe, Field(net, path, recipe.target), dataset.classes, settings.label_drop)
-    trainer = Trainer(net, loss, images.train.to(device), images.train_labels.to(device), settings)
-    return trainer, {"recipe": recipe, "architecture": architecture(net.config)}
+    data, facts = LabelledImages(images.train.to(device), images.train_labels.to(device)), {}
+    if lesson:
+        begin_with(net, lesson.teacher.unet)
+        if recipe.critic:
+            net.critic = deepcopy(lesson.teacher.unet).train().requires_grad_(True)
+        facts = lesson.teacher.facts
+    if lesson and lesson.pairs:
+        data, facts = lesson.pairs, facts | {"pairs": f"{len(lesson.pairs)} {lesson.pairs.digest}"}
+    # Channels last is what a GPU likes; on a CPU it made a training step of the digits' network 1.2 times slower.
+    net = net.to(device, memory_format=torch.channels_last if device.type == "cuda" else torch.contiguous_format)
+    field = Field(net, path, recipe.target, interval=config.interval)
+    loss = recipe_loss(recipe, field, dataset.classes, settings.label_drop, lesson and lesson.teacher.field)
+    trainer = Trainer(net, loss, data, settings, *_costs(lesson))
+    return trainer, {"recipe": recipe, "architecture": architecture(net.config)} | facts
+
+
+def _costs(lesson: Lesson | None) -> tuple:
+    """The network whose evaluations a training counts, and what was spent before it."""
+    if lesson is None:
+        return ()
+    spent = lesson.teacher.cost
+    return lesson.teacher.net, spent + lesson.pairs.cost if lesson.pairs else spent
 
 
 def classifier_trainer(
@@ -202,8 +220,7 @@ def classifier_trainer(
 ) -> tuple[Trainer, dict[str, object]]:
     """The trainer of the classifier whose features measure quality on the digits, and the facts for its checkpoint."""
     net = DigitsCNN().to(device)
-    trainer = Trainer(net, net.loss, images.train.to(device), images.train_labels.to(device), settings)
-    return trainer, {"extractor": name}
+    return _classifier_trainer(net, images, settings, device), {"extractor": name}
 
 
 def noisy_classifier_trainer(
@@ -211,15 +228,19 @@ def noisy_classifier_trainer(
 ) -> tuple[Trainer, dict[str, object]]:
     """The trainer of the classifier that classifier guidance asks, and the facts for its checkpoint."""
     config = NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes)
-    net = NoisyClassifier(config).to(device)
-    trainer = Trainer(net, net.loss, images.train.to(device), images.train_labels.to(device), settings)
+    trainer = _classifier_trainer(NoisyClassifier(config).to(device), images, settings, device)
     return trainer, {"classifier": name, "architecture": architecture(config)}
+
+
+def _classifier_trainer(net, images: Images, settings: Settings, device: torch.device) -> Trainer:
+    data = LabelledImages(images.train.to(device), images.train_labels.to(device))
+    return Trainer(net, lambda share, *batch: net.loss(*batch), data, settings)
 
 
 CLASSIFIERS = {CLASSIFIER: classifier_trainer, NOISY_CLASSIFIER: noisy_classifier_trainer}
 
 
-def fit(trainer: Trainer, facts: dict[str, object], output: Path, half: bool) -> Progress:
+def fit(trainer: Trainer, facts: dict[str, object], output: Path, storage: Storage) -> Progress:
     """Run a trainer to its end, saving as it goes; the last save writes the EMA weights and `facts` to `output`."""
     run = {key: str(value) for key, value in facts.items()} | _settings(trainer.settings)
     state_file = output.with_suffix(".state.safetensors")
@@ -237,7 +258,9 @@ def fit(trainer: Trainer, facts: dict[str, object], output: Path, half: bool) ->
         save(state_file, trainer.state(), run)
         curve.draw()
 
-    save(output, trainer.ema.weights, run | {"iterations": trainer.iteration, "date": utc_now()}, half)
+    weights = {key: value for key, value in trainer.ema.weights.items() if not key.startswith(CRITIC)}
+    done = {"iterations": trainer.iteration, "cost": trainer.cost, "date": utc_now()}
+    save(output, weights, run | done, storage)
 
 
 def _settings(settings: Settings) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 import torch
@@ -24,6 +24,11 @@ class Recipe(Plugin, ABC):
     teacher: the recipe whose checkpoint a student learns from, or None.
     outputs: how many images the network returns, channel after channel; the first is the target.
     learns_path: whether the path is a torch module that is trained with the network; `path` is then its first state.
+    student: whether the network has learnt to jump: then its own ODE means nothing, and no closed form stands for it.
+    network: what its U-Net has otherwise than the data set's own, as {"interval": True}.
+    pairs: whether it is trained on images that the teacher made, and the noise they were made of: `noise` called in the
+        shape of x0 is then that noise.
+    critic: whether a second network, at first the teacher's, is trained beside it, as `field.net.critic`.
     """
 
     path: ClassVar[Path]
@@ -31,6 +36,14 @@ class Recipe(Plugin, ABC):
     teacher: ClassVar[str | None] = None
     outputs: ClassVar[int] = 1
     learns_path: ClassVar[bool] = False
+    student: ClassVar[bool] = False
+    network: ClassVar[Mapping[str, object]] = {}
+    pairs: ClassVar[bool] = False
+    critic: ClassVar[bool] = False
+
+    def during(self, share: float) -> "Recipe":
+        """The recipe as it stands when this share of its training, from 0 to 1, is done."""
+        return self
 
     @abstractmethod
     def loss(self, field: Field, x0: Tensor, label: Tensor | None, noise: Noise, teacher: Field | None) -> Tensor:
@@ -46,6 +59,8 @@ class Method(Plugin, ABC):
     reference: the paper that defines it.
     adaptive: whether it chooses its own steps; then no grid applies.
     outputs: how many of the network's outputs it reads; its recipe must have as many.
+    interval: whether it asks the network for an average over an interval; its recipe must have learnt that.
+    counts: the only numbers of steps that it can take; None for any.
     """
 
     recipe: ClassVar[str]
@@ -54,6 +69,12 @@ class Method(Plugin, ABC):
     reference: ClassVar[str] = ""
     adaptive: ClassVar[bool] = False
     outputs: ClassVar[int] = 1
+    interval: ClassVar[bool] = False
+    counts: ClassVar[tuple[int, ...] | None] = None
+
+    def checkpoint(self, steps: int | None) -> str:
+        """The recipe whose checkpoint serves for this many steps."""
+        return self.recipe
 
     @property
     def convergence(self) -> int | None:

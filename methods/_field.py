@@ -78,16 +78,19 @@ class Field:
     net: maps x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to a prediction in the shape of x; further
         channels that it may have are the prediction's `extra`.
     label: class labels (B,) that every call uses unless it is given others.
+    interval: whether the network is one of intervals; asked at one moment, it is asked for the interval of length 0.
     """
 
     net: Callable[..., Tensor]
     path: Path
     target: Target
     label: Tensor | None = None
+    interval: bool = False
 
     def __call__(self, x: Tensor, now: Moment, then: Moment | None = None, label: Tensor | None = None) -> Prediction:
         """Evaluate the network once at the state x (B, C, H, W) and the moment `now`."""
         label = self.label if label is None else label
+        then = now if then is None and self.interval else then
         inputs = [_times(now, x)]
         if label is not None or then is not None:
             inputs.append(label)
@@ -101,5 +104,5 @@ class Field:
 def _times(moment: Moment, x: Tensor) -> Tensor:
     """The network's time input (B,)."""
     if isinstance(moment.t, Tensor):
-        return moment.t.view(-1)
+        return moment.t.reshape(-1)
     return torch.full((len(x),), moment.t, dtype=x.dtype, device=x.device)

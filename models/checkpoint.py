@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
 from models.unet import UNet, UNetConfig
 
+SCALE = ".scale"  # what the names of the scales of an 8-bit weight's rows end with
+Storage = Literal["float32", "float16", "int8"]
 PATH = "path."  # what the names of a learned path's tensors begin with
 N = TypeVar("N", bound=nn.Module)
 
@@ -63,15 +65,43 @@ class Checkpoint:
         return {key.removeprefix(PATH): value for key, value in self.weights.items() if key.startswith(PATH)}
 
 
-def save(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, object], half: bool = False) -> None:
-    """Write a checkpoint atomically. Metadata values are written as strings; `half` stores float16, half the size."""
+def save(
+    path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, object], storage: Storage = "float32"
+) -> None:
+    """Write a checkpoint atomically. Metadata values are written as strings.
+
+    storage: float16 takes half the size; int8 a quarter, with a scale for each row of a weight (an output channel),
+    while weights without rows (biases, norms) stay in float16.
+    """
     tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-    if half:
-        tensors = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    tensors = {name: part for key, value in tensors.items() for name, part in _stored(key, value, storage)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={key: str(value) for key, value in metadata.items()})
     os.replace(partial, path)
+
+
+def _stored(key: str, value: Tensor, storage: Storage) -> list[tuple[str, Tensor]]:
+    """The tensors, by name, that a weight is written as."""
+    if storage == "float32" or not value.is_floating_point():
+        return [(key, value)]
+    if storage == "float16" or value.ndim < 2:
+        return [(key, value.half())]
+    scale = value.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
+    return [(key, (value / _column(scale, value)).round().to(torch.int8)), (key + SCALE, scale)]
+
+
+def _column(scale: Tensor, value: Tensor) -> Tensor:
+    """A number for each row, to be multiplied with a weight."""
+    return scale.view(-1, *[1] * (value.ndim - 1))
+
+
+def _weights(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What `_stored` was given, in float32 and to its precision."""
+    weights = {key: _float32(value) for key, value in stored.items() if not key.endswith(SCALE)}
+    for key, scale in ((key.removesuffix(SCALE), value) for key, value in stored.items() if key.endswith(SCALE)):
+        weights[key] = weights[key].float() * _column(scale, weights[key])
+    return weights
 
 
 def architecture(config: UNetConfig | NoisyClassifierConfig) -> str:
@@ -86,7 +116,7 @@ def load(path: Path) -> Checkpoint:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            weights = {key: _float32(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+            weights = _weights({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
     except OSError as error:
         raise CheckpointError(f"Cannot read the checkpoint {path}: {error.strerror or error}.") from error
     except SafetensorError as error:

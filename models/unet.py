@@ -157,6 +157,8 @@ class UNet(nn.Module):
 
         self.time = TimeEmbedding(channels, width, config.time_scale)
         self.second_time = TimeEmbedding(channels, width, config.time_scale) if config.interval else None
+        if config.interval:
+            _zero(self.second_time.layers[-1])  # an interval network begins as one of moments
         self.label = nn.Embedding(config.classes + 1, width) if config.classes else None
         self.conv_in = nn.Conv2d(config.image_channels, channels, 3, padding=1)
 

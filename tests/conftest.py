@@ -23,7 +23,7 @@ class Gaussian:
     def field(self, path: Path, target: str = "eps") -> Field:
         """The optimal network: the posterior mean of x0, read as `target`."""
 
-        def net(x: Tensor, t: Tensor, label=None) -> Tensor:
+        def net(x: Tensor, t: Tensor, *_) -> Tensor:
             now = path.at(t)
             variance = (now.alpha * self.std) ** 2 + now.sigma**2
             x0 = self.mean + now.alpha * self.std**2 / variance * (x - now.alpha * self.mean)
@@ -107,7 +107,7 @@ class SmallNet(nn.Module):
             self.outer = nn.Conv2d(16, channels, 3, padding=1)
         self.requires_grad_(False)
 
-    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, *_: Tensor | None) -> Tensor:
         time = t.to(x.dtype).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
         return 0.5 * x + self.outer(torch.tanh(self.inner(torch.cat((x, time), dim=1))))
 

@@ -33,7 +33,7 @@ def test_a_checkpoint_comes_back_whole(file):
 
 def test_half_precision_halves_the_file_and_keeps_float32_in_memory(file, tmp_path):
     path, net = file
-    save(tmp_path / "half.safetensors", net.state_dict(), load(path).metadata, half=True)
+    save(tmp_path / "half.safetensors", net.state_dict(), load(path).metadata, storage="float16")
     assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * path.stat().st_size
     assert {value.dtype for value in load(tmp_path / "half.safetensors").weights.values()} == {torch.float32}
 

@@ -3,7 +3,8 @@ import torch
 
 import bench.train as training_module
 from bench.errors import InputError
-from bench.train import Settings, Trainer, plan_training, recipe_loss
+from bench.train import plan_training, recipe_loss
+from bench.trainer import LabelledImages, Settings, Trainer
 from methods import RECIPES, Field, get_recipe, weights
 from models import PRESETS, CheckpointError, load, weaker
 
@@ -53,11 +54,12 @@ def test_a_state_of_another_run_or_a_damaged_one_is_refused(tmp_path):
 def test_every_iteration_draws_another_batch(digits):
     seen, net = [], torch.nn.Linear(1, 1)
 
-    def loss(images, labels):
+    def loss(share, images, labels):
         seen.append(images)
         return net(images[:, 0, 0, :1])
 
-    trainer = Trainer(net, loss, digits.train, digits.train_labels, Settings(iterations=3))
+    data = LabelledImages(digits.train, digits.train_labels)
+    trainer = Trainer(net, loss, data, Settings(iterations=3))
     for _ in trainer.run():
         pass
     assert not torch.equal(seen[0], seen[1])
@@ -123,7 +125,7 @@ def test_labels_are_dropped_at_the_given_rate():
     recipe = get_recipe("flow")
     torch.manual_seed(0)
     loss = recipe_loss(recipe, Field(net, recipe.path, recipe.target), classes=10, drop=0.1)
-    loss(torch.zeros(5000, 1, 1, 1), torch.arange(5000) % 10)
+    loss(0.0, torch.zeros(5000, 1, 1, 1), torch.arange(5000) % 10)
     assert (seen[0] == 10).float().mean().item() == pytest.approx(0.1, abs=0.02)
 
 

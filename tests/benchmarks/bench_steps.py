@@ -7,7 +7,7 @@ import diffusers
 import pytest
 import torch
 
-from methods import METHODS, DiscreteVP, Field, Linear, get, trajectory
+from methods import METHODS, DiscreteVP, Field, Linear, get, get_recipe, trajectory
 
 STEPS = 50
 SHAPES = {"tiny": (1, 1, 8, 8), "64 images": (64, 3, 32, 32)}
@@ -21,15 +21,17 @@ def x(request):
 
 def run(method, field, x):
     with torch.inference_mode():
-        for _ in trajectory(get(method), field, x, STEPS, torch.randn_like, "trailing"):
+        steps = max(get(method).counts or [STEPS])
+        for _ in trajectory(get(method), field, x, steps, torch.randn_like, "trailing"):
             pass
 
 
 @pytest.mark.parametrize("method", METHODS.names())
 def test_ours(benchmark, x, method):
     benchmark.group = f"{STEPS} steps, {tuple(x.shape)}"
-    path, target = (Linear(), "velocity") if get(method).recipe == "flow" else (DiscreteVP(), "eps")
-    benchmark(run, method, Field(lambda x, t: x, path, target), x)
+    straight = isinstance(get_recipe(get(method).recipe).path, Linear)
+    path, target = (Linear(), "velocity") if straight else (DiscreteVP(), "eps")
+    benchmark(run, method, Field(lambda x, *_: x, path, target), x)
 
 
 @pytest.mark.parametrize("name", ["DDIMScheduler", "DDPMScheduler"])

@@ -1,0 +1,108 @@
+"""Teachers: trained networks from which students learn, with a count of what they are asked."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from bench.data import Dataset
+from bench.network import find_checkpoint, trained_path
+from methods import Field, Recipe, get_recipe
+from models import Checkpoint, CheckpointError, UNet, load
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a student took, with the stages it stands on: the training of the network at their head is not in it.
+
+    iterations: optimiser steps. seconds: of wall time; NaN where it was not recorded. teacher_nfe: evaluations of
+    single images by teachers, the making of pairs included.
+    """
+
+    iterations: int
+    seconds: float
+    teacher_nfe: int
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.iterations + other.iterations, self.seconds + other.seconds, self.teacher_nfe + other.teacher_nfe
+        )
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+
+NOTHING = Cost(0, 0.0, 0)
+
+
+class Counted:
+    """A network whose evaluations of single images are counted."""
+
+    def __init__(self, net: nn.Module):
+        self.net, self.evaluations = net, 0
+
+    def __call__(self, x: Tensor, *rest: Tensor | None) -> Tensor:
+        self.evaluations += len(x)
+        return self.net(x, *rest)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network in evaluation mode, without gradients.
+
+    field: asked through `net`, which counts.
+    origin: the recipe at the head of the chain of teachers.
+    cost: of the stages that the teacher itself took.
+    """
+
+    recipe: Recipe
+    checkpoint: Checkpoint
+    unet: UNet
+    net: Counted
+    field: Field
+    origin: str
+    cost: Cost
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a student's checkpoint says of it."""
+        return {"teacher": str(self.recipe), "teacher_digest": self.checkpoint.digest, "origin": self.origin}
+
+
+def load_teacher(recipe: str, dataset: Dataset, folder: str | None, device: torch.device) -> Teacher:
+    """The trained network of a recipe. Raises InputError if it is missing, CheckpointError if it does not fit."""
+    recipe = get_recipe(recipe)
+    checkpoint = load(find_checkpoint(folder, dataset.name, str(recipe)))
+    unet = checkpoint.unet()
+    config = unet.config
+    if (config.resolution, config.image_channels, config.classes) != (
+        dataset.resolution,
+        dataset.channels,
+        dataset.classes,
+    ):
+        raise CheckpointError(f"{checkpoint.path} was trained for other images than those of {dataset.name}.")
+    net = Counted(unet.requires_grad_(False).to(device))
+    field = Field(net, trained_path(recipe, checkpoint), recipe.target, interval=config.interval)
+    metadata = checkpoint.metadata
+    origin, spent = metadata.get("origin") or str(recipe), NOTHING
+    if metadata.get("teacher"):
+        spent = Cost(**json.loads(metadata["cost"]))
+    return Teacher(recipe, checkpoint, unet, net, field, origin, spent)
+
+
+def labelled(field: Field, label: Tensor | None) -> Field:
+    """The same field for images with these labels (B,)."""
+    return replace(field, label=label)
+
+
+def begin_with(net: nn.Module, teacher: UNet) -> None:
+    """Copy the teacher's weights into a student, as far as both have them.
+
+    Embeddings of time at another scale start afresh: their layers read other waves.
+    """
+    own, weights = net.state_dict(), teacher.state_dict()
+    if net.config.time_scale != teacher.config.time_scale:
+        weights = {key: value for key, value in weights.items() if not key.startswith("time.")}
+    shared = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
+    net.load_state_dict(own | shared)
