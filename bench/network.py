@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from bench.cost import UNKNOWN, Cost, read_cost
 from bench.data import Dataset, to_uint8
 from bench.distributions import Distribution
 from bench.errors import InputError
@@ -65,6 +66,7 @@ class Backbone:
     digest: of the checkpoint file, or "random", or the name of an exact data set.
     distribution: what an exact data set knows of itself.
     judge, weak: what guidance may need, where it was asked for.
+    cost: of its training; nothing is known of it for a network without a checkpoint.
     """
 
     unet: UNet | ClosedForm
@@ -78,6 +80,7 @@ class Backbone:
     distribution: Distribution | None = None
     judge: NoisyJudge | None = None
     weak: "Backbone | None" = None
+    cost: Cost = UNKNOWN
 
     @property
     def compiled(self) -> bool:
@@ -189,7 +192,8 @@ def load_backbone(
         )
     source = "shipped" if checkpoint.path == shipped(dataset.name, name) else str(checkpoint.path)
     path = trained_path(get_recipe(recipe), checkpoint)
-    return _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
+    ready = _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
+    return replace(ready, cost=read_cost(checkpoint))
 
 
 def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:

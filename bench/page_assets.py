@@ -53,10 +53,16 @@ details { margin: .6rem 0; } summary { cursor: pointer; font-weight: 600; }
 SCRIPT = r"""
 const cellText = (row, i) => row.cells[i].textContent.trim();
 
+// 1.2M and 12.5k are numbers too.
+function numberIn(text) {
+  const [, unit] = /^[\d.]+([kMG])\b/.exec(text) ?? [];
+  return parseFloat(text) * ({ k: 1e3, M: 1e6, G: 1e9 }[unit] ?? 1);
+}
+
 // Numbers before words, nothing last; words as people sort them.
 function compareCells(a, b, words) {
   if (!a || !b) return { order: (a === "") - (b === ""), fixed: true };
-  const [x, y] = [parseFloat(a), parseFloat(b)];
+  const [x, y] = [numberIn(a), numberIn(b)];
   if (words || (isNaN(x) && isNaN(y))) return { order: a.localeCompare(b, undefined, { numeric: true }) };
   return { order: isNaN(x) || isNaN(y) ? isNaN(x) - isNaN(y) : x - y };
 }

@@ -214,6 +214,7 @@ class Session:
             "dtype": sweep.dtype,
             "batch_size": min(sweep.batch_size, self._amount()[0]),
             "compiled": str(sweep.compile).lower(),
+            **backbone.cost.columns,
             "environment": fingerprint(self.environment),
             "status": "ok",
             "error": "",

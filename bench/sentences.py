@@ -7,7 +7,7 @@ from bench.protocol import ranges
 from bench.ranking import Budget, budgets, decidable, difference
 from bench.results import Results
 from bench.store import blocks
-from bench.table import number, spread, with_interval
+from bench.table import TRAINING, number, spread, with_interval
 
 NAMED = 4  # rivals that a sentence names before it counts the rest
 NO_ERROR_BARS = (
@@ -56,6 +56,11 @@ JUDGED = {
     "noise (95 %, two-sided t over the seed blocks, each pair by itself). Tied in a verdict means the same.",
     "Pareto": "**Pareto**: on the front of NFE, of time, or of both: no row here is as good in both and better in one.",
 }
+TRAINED = (
+    "**training**: optimiser steps, and the seconds they took, of the network or of a student and the students that it "
+    "stands on; **teacher NFE**: evaluations of single images by its teachers. The training of the **teacher** itself, "
+    "the ordinary network at the head of them, is not in them. Nothing stands where the checkpoint does not tell."
+)
 SPEED = {
     "latency_s": "**latency**: median wall seconds for one batch{batch}, ± the distance between the quartiles.",
     "latency_p95_s": "**p95**: the 95th percentile of the same batches.",
@@ -150,6 +155,7 @@ def reading(results: Results, shown: Container[str]) -> list[str]:
             meanings = QUALITY | (EXACT if group.quality["extractor"] == "pixels" else {})
             texts += [text.format(**_terms(group)) for column, text in meanings.items() if column in has]
     texts += [text for heading, text in JUDGED.items() if heading in shown]
+    texts += [TRAINED] * (TRAINING in shown)
     batches = rows["batch_size"].dropna().unique()
     batch = f" of {batches[0]}" if len(batches) == 1 else ""
     return list(dict.fromkeys(texts + [SPEED[column].format(batch=batch) for column in SPEED if column in has]))

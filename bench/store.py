@@ -21,14 +21,15 @@ ADDED = (  # older results may lack them
     "wasserstein wasserstein_floor order order_declared "
     "fid_floor_sd fid_ceiling class_accuracy class_accuracy_floor scores_per_seed "
     "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
-    "latency_per_round overhead_per_round inner_per_round environment own_grid"
+    "latency_per_round overhead_per_round inner_per_round environment own_grid "
+    "teacher train_iterations train_seconds teacher_nfe"
 ).split()
 COLUMNS = DOCUMENTED + ADDED
 TEXT = (
     "method options recipe dataset grid guidance seeds device dtype compiled status error cell protocol commit utc "
-    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid"
+    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid teacher"
 ).split()
-WHOLE = "resolution steps samples batch_size threads".split()
+WHOLE = "resolution steps samples batch_size threads train_iterations teacher_nfe".split()
 # What makes two rows the same cell, on whatever machine they were measured.
 CELL = "method options recipe dataset grid steps guidance seeds samples dtype batch_size compiled".split()
 

@@ -10,16 +10,20 @@ from bench.ranking import half_width, pareto, ranks
 from bench.results import Results
 from bench.store import blocks
 
-LEFT = "method recipe grid guidance run machine protocol dtype compiled Pareto status network source command".split()
+LEFT = (
+    "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command"
+).split()
 # Columns that only one report shows in full, for want of width.
 DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]
-WIDE = [*DETAILS, "recipe", "p95 (s)", "images/s", "peak (MB)", "density", "coverage", "machine"]
+WIDE = [*DETAILS, "recipe", "p95 (s)", "images/s", "peak (MB)", "density", "coverage", "machine", "training (s)"]
 # What is told of a row only where rows differ in it: column -> heading.
 TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_size": "batch", "dtype": "dtype"} | {
     "compiled": "compiled"
 }
 FLOOR, CEILING = "real images", "noise"
 ERROR = "trajectory RMSE"
+TRAINING = "training (it.)"
+UNITS = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: ""}
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -46,6 +50,8 @@ def table(results: Results) -> pd.DataFrame:
         index=[FLOOR] * len(floors) + order + [CEILING] * len(ceilings),
     )
     shown = shown[[*dict.fromkeys(key for row in texts.values() for key in row)]].fillna("")
+    if not cost_tells(results.rows):
+        shown = shown.drop(columns=[*_training(results.rows.iloc[0])])
     return shown.loc[:, (shown != "").any()]
 
 
@@ -101,6 +107,7 @@ def _row(row: pd.Series, quality: Mapping, told: dict, rank: str, front: str) ->
         | told
         | {in_features("FID", quality): with_interval(row), "rank": rank, "Pareto": front}
         | _quality(row, quality)
+        | _training(row)
         | _speed(row)
         | {"status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}"}
     )
@@ -122,6 +129,20 @@ def _quality(row: pd.Series, quality: Mapping) -> dict:
         "Wasserstein": number(row["wasserstein"]),
         ERROR: number(row["trajectory_rmse"]),
         "order": order(row),
+    }
+
+
+def cost_tells(rows: pd.DataFrame) -> bool:
+    """Whether what training cost tells rows apart: there is a student, or ordinary networks trained for longer."""
+    return bool((rows["teacher"] != "").any()) or rows["train_iterations"].nunique() > 1
+
+
+def _training(row: pd.Series) -> dict:
+    return {
+        "teacher": row["teacher"],
+        TRAINING: compact(row["train_iterations"]),
+        "teacher NFE": compact(row["teacher_nfe"]),
+        "training (s)": number(row["train_seconds"]),
     }
 
 
@@ -167,6 +188,14 @@ def number(value: float, form: str = "") -> str:
     if form:
         return form.format(value)
     return f"{value:.0f}" if 100 <= abs(value) < 1e6 else f"{value:#.3g}"
+
+
+def compact(value: float) -> str:
+    """A count in three significant digits: `800`, `12.5k`, `1.2M`; nothing for NaN."""
+    if pd.isna(value):
+        return ""
+    size = next((size for size in UNITS if value >= 0.9995 * size), 1.0)
+    return f"{value / size:.3g}{UNITS[size]}"
 
 
 def spread(value: float) -> str:
