@@ -67,6 +67,7 @@ class Backbone:
     distribution: what an exact data set knows of itself.
     judge, weak: what guidance may need, where it was asked for.
     cost: of its training; nothing is known of it for a network without a checkpoint.
+    teacher: for a student, the ordinary network at the head of its teachers, where it was asked for.
     """
 
     unet: UNet | ClosedForm
@@ -81,11 +82,17 @@ class Backbone:
     judge: NoisyJudge | None = None
     weak: "Backbone | None" = None
     cost: Cost = UNKNOWN
+    teacher: "Backbone | None" = None
 
     @property
     def compiled(self) -> bool:
         """Whether the network runs through torch.compile."""
         return self.net is not self.unet
+
+    @property
+    def student(self) -> bool:
+        """Whether the network was distilled, or may jump as a distilled one does."""
+        return bool(self.cost.teacher) or self.recipe.student
 
     @property
     def labelled(self) -> bool:
@@ -134,6 +141,8 @@ class Backbone:
         found = {recipe: f"{self.source} {self.digest}"}
         if self.weak:
             found[weak_name(recipe)] = f"{self.weak.source} {self.weak.digest}"
+        if self.teacher:
+            found |= self.teacher.origins
         return found | ({NOISY_CLASSIFIER: f"{self.judge.source} {self.judge.digest}"} if self.judge else {})
 
     def labels(self, block: int, indices: range) -> Tensor | None:

@@ -25,6 +25,7 @@ from bench.plan import DTYPES, Job, Sweep, expand, normalise
 from bench.protocol import differences
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
 from bench.store import Store, read_facts
+from bench.teachers import with_teachers
 from methods import get_grid, is_grid_file
 
 
@@ -71,6 +72,7 @@ class Session:
 
             self.quality = Quality(sweep, self.device)
             self._check_labels()
+            self.backbones = self._with_teachers()
         self.store = Store(Path(sweep.output or default_output(sweep)))
         self.pending = [job for job in self.jobs if not self.store.done(self.cell(job))]
         self._check_protocol()
@@ -83,6 +85,12 @@ class Session:
         backbone = load_backbone(recipe, dataset, sweep.weights, self.device, dtype, sweep.compile)
         guidances = [job.guidance for job in self.jobs if job.recipe == recipe and job.guidance]
         return equip(backbone, guidances, dataset, sweep.weights)
+
+    def _with_teachers(self) -> dict[str, Backbone]:
+        sweep = self.sweep
+        guidances = {job.guidance for job in self.jobs if job.guidance and self.backbones[job.recipe].cost.teacher}
+        dataset, needed = DATASETS.get(sweep.dataset), self.quality.needs_teacher
+        return with_teachers(self.backbones, guidances, dataset, sweep.weights, needed)
 
     def _check_labels(self) -> None:
         """Metrics that compare with labels need networks that were given some."""
@@ -136,6 +144,9 @@ class Session:
         }
         if job.grid in self.grid_files:
             conditions["grid"] = self.grid_files[job.grid]
+        if sweep.quality and self.quality.needs_teacher and backbone.teacher:
+            teacher = backbone.teacher
+            conditions["teacher"] = [teacher.digest, job.guidance and teacher.aide_digest(job.guidance)]
         return fingerprint(conditions)
 
     @cached_property

@@ -39,7 +39,12 @@ QUALITY = {
     "order": "**order**: log2 of how much the error falls from 128 to 256 steps in the middle of the path, against the "
     "exact flow; in brackets what the method declares.",
     "trajectory_rmse": "**trajectory RMSE**: error of the pixels, in [-1, 1], against a fine solution of the network's "
-    "own ODE from the same noise; empty for samplers that draw noise on their way.",
+    "own ODE from the same noise; empty for samplers that draw noise on their way, and for students, which may jump.",
+    "teacher_rmse": "**teacher RMSE**: error of the pixels, in [-1, 1], against a fine solution of the teacher's ODE "
+    "from the same noise; an ordinary network is its own teacher. Empty for samplers that draw noise on their way, of "
+    "which the teacher's images know nothing, and for students whose checkpoint names no teacher.",
+    "teacher_feature_distance": "**{teacher_distance}**: mean distance from an image to the teacher's from the same "
+    "noise and label in the features of `{extractor}`, divided by that of two arbitrary real images; 1: no nearer.",
 }
 EXACT = {
     "fid": "**{fid}**: squared, between {samples} generated images and the exact mean and covariance of the data, in "
@@ -166,4 +171,4 @@ def _terms(group: Results) -> dict:
     return group.quality | terms | {"protocol": next(iter(group.facts.values()))["protocol"]}
 
 
-_FEATURED = {"fid": "FID", "fid_inf": "FID∞", "kid": "KID", "is": "IS"}
+_FEATURED = {"fid": "FID", "fid_inf": "FID∞", "kid": "KID", "is": "IS", "teacher_distance": "teacher distance"}

@@ -22,7 +22,7 @@ ADDED = (  # older results may lack them
     "fid_floor_sd fid_ceiling class_accuracy class_accuracy_floor scores_per_seed "
     "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
     "latency_per_round overhead_per_round inner_per_round environment own_grid "
-    "teacher train_iterations train_seconds teacher_nfe"
+    "teacher train_iterations train_seconds teacher_nfe teacher_rmse teacher_feature_distance"
 ).split()
 COLUMNS = DOCUMENTED + ADDED
 TEXT = (

@@ -128,6 +128,8 @@ def _quality(row: pd.Series, quality: Mapping) -> dict:
         "novelty": number(row["novelty"], "{:.2f}"),
         "Wasserstein": number(row["wasserstein"]),
         ERROR: number(row["trajectory_rmse"]),
+        "teacher RMSE": number(row["teacher_rmse"]),
+        in_features("teacher distance", quality): number(row["teacher_feature_distance"]),
         "order": order(row),
     }
 

@@ -23,6 +23,7 @@ class Recipe(Plugin, ABC):
     target: what the network predicts.
     teacher: the recipe whose checkpoint a student learns from, or None.
     outputs: how many images the network returns, channel after channel; the first is the target.
+    student: whether the network need not follow the ODE of its own path, as those that learn to jump along it.
     learns_path: whether the path is a torch module that is trained with the network; `path` is then its first state.
     """
 
@@ -31,6 +32,7 @@ class Recipe(Plugin, ABC):
     teacher: ClassVar[str | None] = None
     outputs: ClassVar[int] = 1
     learns_path: ClassVar[bool] = False
+    student: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, field: Field, x0: Tensor, label: Tensor | None, noise: Noise, teacher: Field | None) -> Tensor:
