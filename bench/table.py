@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from bench.monotone import better_at
 from bench.naming import grids, in_features, label
 from bench.ranking import half_width, pareto, ranks
 from bench.results import Results
@@ -23,6 +24,7 @@ TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_si
 FLOOR, CEILING = "real images", "noise"
 ERROR = "trajectory RMSE"
 TRAINING = "training (it.)"
+WORSE = "worse than at"
 UNITS = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: ""}
 
 
@@ -37,10 +39,11 @@ def table(results: Results) -> pd.DataFrame:
     marked, texts = grids(results.rows), {}
     floors, ceilings = [], []
     for group in results.groups:
-        rank, front = ranks(group.scored), fronts(group)
+        rank, front, fewer = ranks(group.scored), fronts(group), better_at(group.scored)
         for index, row in group.rows.assign(grid=marked).iterrows():
             told = {TELLING[column]: str(row[column]) for column in telling}
-            texts[index] = _row(row, group.quality, told, rank.get(index, ""), front.get(index, ""))
+            judged = {WORSE: number(fewer.get(index, np.nan), "{:g} NFE"), "rank": rank.get(index, "")}
+            texts[index] = _row(row, group.quality, told, judged | {"Pareto": front.get(index, "")})
         protocol = {"protocol": group.rows["protocol"].iloc[0]} if "protocol" in telling else {}
         floors += _floor(group, protocol)
         ceilings += _ceiling(group, protocol)
@@ -98,14 +101,15 @@ def _first(column: pd.Series, write: Callable[[float], str] | None = None) -> st
     return (write or number)(column.dropna().iloc[0]) if column.notna().any() else ""
 
 
-def _row(row: pd.Series, quality: Mapping, told: dict, rank: str, front: str) -> dict:
+def _row(row: pd.Series, quality: Mapping, told: dict, judged: dict) -> dict:
     kinds = {"recipe": row["recipe"], "grid": row["grid"], "guidance": row["guidance"]}
     return (
         {"method": label(row)}
         | kinds
         | {"steps": "" if pd.isna(row["steps"]) else str(row["steps"]), "NFE": number(row["nfe"], "{:g}")}
         | told
-        | {in_features("FID", quality): with_interval(row), "rank": rank, "Pareto": front}
+        | {in_features("FID", quality): with_interval(row)}
+        | judged
         | _quality(row, quality)
         | _training(row)
         | _speed(row)
