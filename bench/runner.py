@@ -24,8 +24,8 @@ from bench.network import Backbone, load_backbone, pick_device, random_backbone
 from bench.plan import DTYPES, Job, Sweep, expand, normalise
 from bench.protocol import differences
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
-from bench.store import Store, read_facts
-from bench.teachers import with_teachers
+from bench.store import Store, read_facts, teacher_stem
+from bench.teachers import teacher_pictures, with_teachers
 from methods import get_grid, is_grid_file
 
 
@@ -76,6 +76,7 @@ class Session:
         self.store = Store(Path(sweep.output or default_output(sweep)))
         self.pending = [job for job in self.jobs if not self.store.done(self.cell(job))]
         self._check_protocol()
+        self._teachers_kept: set[str] = set()
 
     def _backbone(self, recipe: str) -> Backbone:
         sweep, dtype = self.sweep, DTYPES[self.sweep.dtype]
@@ -203,7 +204,16 @@ class Session:
                 scoring.add(block, images)
                 if saved:
                     saved.add(block, images.numpy())
+        if sweep.quality and backbone.teacher:
+            self._keep_teacher(job, backbone.teacher)
         return cell, scoring.columns() | self.quality.replay(job, backbone, seeds) if scoring else {}
+
+    def _keep_teacher(self, job: Job, teacher: Backbone) -> None:
+        """Keep what the teacher makes of the noise of the pictured images, once a session."""
+        stem = teacher_stem(str(teacher.recipe), str(job.guidance or ""))
+        if stem not in self._teachers_kept:
+            self.store.add_raw(stem, {"images": teacher_pictures(teacher, self.sweep.seeds[0], job.guidance)})
+            self._teachers_kept.add(stem)
 
     def _identity(self, job: Job) -> dict:
         """The columns that say what was measured, and on what."""

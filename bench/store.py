@@ -151,6 +151,11 @@ def read_facts(run: Path) -> dict:
         raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
 
 
+def teacher_stem(teacher: str, guidance: str) -> str:
+    """Where among the raw data the images of a teacher are, on the noise of the first images of a run."""
+    return "-".join(filter(None, ("teacher", teacher, guidance)))
+
+
 def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
     """What `Store.add_raw` kept for a cell; empty if nothing was."""
     path = run / "raw" / f"{cell}.npz"

@@ -3,11 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from bench import trajectory
 from bench.aides import equip
-from bench.data import Dataset
+from bench.data import Dataset, as_picture
 from bench.errors import InputError
+from bench.measure import PICTURED
 from bench.network import Backbone, find_checkpoint, load_backbone
 from methods import Guidance
 from models import CheckpointError
@@ -32,6 +35,16 @@ def with_teachers(
             found = not missing(teacher, name, dataset, folder, needed)
             teachers[teacher] = equip(_load(student, dataset, folder), guidances, dataset, folder) if found else None
     return {name: _beside(student, teachers.get(student.cost.teacher)) for name, student in backbones.items()}
+
+
+def teacher_pictures(teacher: Backbone, block: int, guidance: Guidance | None) -> np.ndarray:
+    """What the teacher's ODE makes of the noise and labels of a block's first images, which a run keeps of each cell.
+
+    uint8 (n, C, H, W).
+    """
+    count = max(PICTURED, trajectory.IMAGES)  # as many as teacher_distance asks for, so that they are solved once
+    images = trajectory.solution(teacher, block, count, trajectory.FINE, guidance)[:PICTURED]
+    return as_picture(teacher.finished(images)).cpu().numpy()
 
 
 def missing(teacher: str, student: str, dataset: Dataset, folder: str | None, needed: bool) -> bool:

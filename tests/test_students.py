@@ -5,14 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import bench
+from bench import report
 from bench.cost import Cost, read_cost
-from bench.data import DATASETS
+from bench.data import DATASETS, to_uint8
 from bench.errors import InputError
+from bench.gallery import gallery
 from bench.measure import Gauge, generate
 from bench.network import load_backbone
 from bench.noise import ImageNoise
@@ -22,7 +25,7 @@ from bench.runner import Session
 from bench.sentences import reading
 from bench.table import compact, table
 from bench.teacher_distance import teacher_distance
-from methods import get, get_recipe
+from methods import get, get_guidance, get_recipe
 from models import Checkpoint, CheckpointError, UNet, UNetConfig, load, save, shipped
 
 QUICK = {"samples": 80, "batch_size": 80, "steps": "2", "timing": False}
@@ -41,10 +44,17 @@ def make_student(weights: str = "flow", **metadata: str) -> None:
     save(Path("checkpoints/digits/ot_flow.safetensors"), origin.weights, origin.metadata | STUDENT | metadata)
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """As many images as it takes to tell near from far, and a solution as fine as that takes."""
+    monkeypatch.setattr("bench.trajectory.IMAGES", 4)
+    monkeypatch.setattr("bench.trajectory.FINE", "pf_ode[solver=dopri5,rtol=0.0001,atol=0.0001]")
+
+
 # What it cost
 
 
-def test_the_cost_is_in_the_row_and_in_the_table_where_there_is_a_student():
+def test_the_cost_is_in_the_row_and_in_the_table_where_there_is_a_student(few):
     make_student()
     frame = bench.run(methods="flow", recipe="ot_flow", metrics="fid", output="student", **QUICK)
     row = frame.iloc[0]
@@ -99,13 +109,6 @@ def test_counts_are_short():
 
 
 DISTANCE = QUICK | {"metrics": "trajectory_rmse,teacher_distance", "samples": 8, "batch_size": 8}
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """As many images as it takes to tell near from far, and a solution as fine as that takes."""
-    monkeypatch.setattr("bench.trajectory.IMAGES", 4)
-    monkeypatch.setattr("bench.trajectory.FINE", "pf_ode[solver=dopri5,rtol=0.0001,atol=0.0001]")
 
 
 def test_a_student_that_is_its_teacher_is_at_no_distance_once_it_is_solved_finely(few):
@@ -207,3 +210,30 @@ def test_a_teacher_with_other_classes_is_refused():
     save(Path("checkpoints/digits/flow.safetensors"), weights, metadata)
     with pytest.raises(CheckpointError, match="other classes"):
         bench.run(methods="flow", recipe="ot_flow", **DISTANCE)
+
+
+# What it looks like
+
+
+def test_the_teachers_images_of_the_same_noise_stand_above_the_students(few):
+    make_student()
+    options = DISTANCE | {"samples": 16, "batch_size": 16, "guidance": "1,2", "seeds": "3,4"}
+    bench.run(methods="flow", recipe="ot_flow", output="run", **options | {"metrics": "trajectory_rmse"})
+    backbone = load_backbone("flow", DATASETS.get("digits"), None, torch.device("cpu"), torch.float32, False)
+    tiles = gallery(load_results(Path("run")))
+    assert next(iter(tiles.lines)) == "teacher: flow"
+    captions = [caption for caption, _ in tiles.lines["teacher: flow"]]
+    assert captions == ["fine solution\nguidance 1", "fine solution\nguidance 2"]
+    for weight, (_, images) in zip((1, 2), tiles.lines["teacher: flow"], strict=True):
+        job = Job(get("flow[solver=rk4]"), "flow", "uniform", 16, guidance=get_guidance(f"cfg[weight={weight}]"))
+        expected, *_ = generate(job, backbone, ImageNoise(3, range(16)), Gauge())
+        assert np.abs(images.astype(int) - to_uint8(expected).numpy()).mean() < 1, "of 256 levels"
+    report.write(Path("run"))
+    assert "alt='teacher: flow, fine solution" in Path("run/report.html").read_text(), "from the run directory alone"
+
+
+def test_there_is_no_line_for_a_teacher_that_is_gone_nor_for_ordinary_networks(few):
+    make_student(origin="edm")
+    for recipe in ("ot_flow", "flow"):
+        bench.run(methods="flow", recipe=recipe, output=recipe, **DISTANCE | {"metrics": "trajectory_rmse"})
+        assert [*gallery(load_results(Path(recipe))).lines] == ["flow", "real images"]
