@@ -11,6 +11,8 @@ from bench.results import Results
 from bench.store import teacher_stem
 from bench.table import number
 
+TEACHER = "teacher: "  # what the line of a teacher begins with
+
 
 @dataclass
 class Gallery:
@@ -34,10 +36,11 @@ def gallery(group: Results) -> Gallery:
 
 
 def _hang_teachers(found: Gallery, group: Results, students: pd.DataFrame) -> None:
-    """A line for each teacher, from the same noise and labels; a tile for each guidance and run."""
+    """A line for each teacher, from the same noise and labels; a tile for each guidance, and run if several have it."""
+    several = students["run"].nunique() > 1
     for run, teacher, guidance in students[["run", "teacher", "guidance"]].drop_duplicates().itertuples(index=False):
-        caption = "\n".join(filter(None, ("fine solution", guided(guidance), run)))
-        _hang(found, f"teacher: {teacher}", caption, group, run, teacher_stem(teacher, guidance))
+        caption = "\n".join(filter(None, ("fine solution", guided(guidance), run * several)))
+        _hang(found, f"{TEACHER}{teacher}", caption, group, run, teacher_stem(teacher, guidance))
 
 
 def _hang(found: Gallery, line: str, caption: str, group: Results, run: str, stem: str) -> None:

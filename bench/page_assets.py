@@ -35,6 +35,7 @@ input { font: inherit; padding: .3rem .6rem; margin: .5rem .6rem .5rem 0; width:
 .legend button[aria-pressed=false] { opacity: .45; text-decoration: line-through; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19.5rem, 100%), 1fr)); gap: 0 1rem; }
 .gallery > * { min-width: 0; }
+.gallery > .above { grid-column: 1 / -1; }
 .tiles { display: flex; gap: .6rem; overflow-x: auto; }
 figure { margin: 0; flex: none; width: clamp(6.8rem, 28vw, 9rem); }
 figure img { width: 100%; image-rendering: pixelated; background: white; border-radius: 3px; }

@@ -212,7 +212,9 @@ class Session:
         """Keep what the teacher makes of the noise of the pictured images, once a session."""
         stem = teacher_stem(str(teacher.recipe), str(job.guidance or ""))
         if stem not in self._teachers_kept:
-            self.store.add_raw(stem, {"images": teacher_pictures(teacher, self.sweep.seeds[0], job.guidance)})
+            compared = self.quality.needs_teacher
+            images = teacher_pictures(teacher, self.sweep.seeds[0], job.guidance, compared)
+            self.store.add_raw(stem, {"images": images})
             self._teachers_kept.add(stem)
 
     def _identity(self, job: Job) -> dict:

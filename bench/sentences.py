@@ -47,6 +47,8 @@ QUALITY = {
     "noise and label in the features of `{extractor}`, divided by that of two arbitrary real images; 1: no nearer.",
 }
 EXACT = {
+    "teacher_rmse": "**teacher RMSE**: error of the pixels against the exact flow from the same noise; a network is "
+    "its own teacher. Empty for samplers that draw noise on their way.",
     "fid": "**{fid}**: squared, between {samples} generated images and the exact mean and covariance of the data, in "
     "pixels; compare it only with figures under the same protocol `{protocol}`.",
     "trajectory_rmse": "**trajectory RMSE**: error of the pixels against the exact flow from the same noise; empty for "

@@ -37,12 +37,13 @@ def with_teachers(
     return {name: _beside(student, teachers.get(student.cost.teacher)) for name, student in backbones.items()}
 
 
-def teacher_pictures(teacher: Backbone, block: int, guidance: Guidance | None) -> np.ndarray:
+def teacher_pictures(teacher: Backbone, block: int, guidance: Guidance | None, compared: bool) -> np.ndarray:
     """What the teacher's ODE makes of the noise and labels of a block's first images, which a run keeps of each cell.
 
-    uint8 (n, C, H, W).
+    compared: whether teacher_distance is measured, which asks for as many or more: then these are solved but once.
+    Returns uint8 (n, C, H, W).
     """
-    count = max(PICTURED, trajectory.IMAGES)  # as many as teacher_distance asks for, so that they are solved once
+    count = max(PICTURED, trajectory.IMAGES) if compared else PICTURED
     images = trajectory.solution(teacher, block, count, trajectory.FINE, guidance)[:PICTURED]
     return as_picture(teacher.finished(images)).cpu().numpy()
 

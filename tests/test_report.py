@@ -19,6 +19,7 @@ from bench.cli import main
 from bench.compare import compare
 from bench.latex import latex
 from bench.monotone import better_at
+from bench.page_assets import SCRIPT
 from bench.plan import Sweep, expand, normalise
 from bench.ranking import budgets, pareto, ranks
 from bench.reproduce import command
@@ -505,3 +506,14 @@ def test_only_rows_of_one_method_are_compared(tmp_path):
     results = load(write_run(tmp_path / "c", *two))
     assert set(results.rows["name"]) == {"cd, cd[loss=a]", "cd, cd[loss=b]"}
     assert better_at(results.scored).dropna().to_dict() == {1: 1, 3: 1}
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+def test_the_page_sorts_short_counts_by_their_size(tmp_path):
+    functions = SCRIPT[: SCRIPT.index("function sortBy")]
+    sort = "['1.2M', '800', '12.5k', '', '2', '9.5k'].sort((a, b) => compareCells(a, b, false).order).join()"
+    (tmp_path / "page.html").write_text(f"<body><script>{functions} document.body.textContent = {sort}</script></body>")
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --dump-dom".split()
+    line = [BROWSER, *flags, f"--user-data-dir={tmp_path / 'user'}", f"file://{tmp_path}/page.html"]
+    output = subprocess.run(line, capture_output=True, text=True, timeout=120).stdout
+    assert "<body>2,800,9.5k,12.5k,1.2M,</body>" in output
