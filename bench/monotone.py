@@ -11,14 +11,14 @@ from bench.store import blocks
 
 # What a method is beside its number of evaluations, its grid and its recipe.
 SAME = "method options guidance dtype compiled run".split()
-PLAIN = 3.0  # standard deviations of a FID, beyond which a rise is plain without seed blocks to tell
+PLAIN = 4.0  # standard deviations of a FID, beyond which a rise is plain without seed blocks to tell
 
 
 def better_at(rows: pd.DataFrame) -> pd.Series:
     """For rows of one protocol that have a FID: with how many evaluations, fewer than its own, its method is better.
 
     With seed blocks that is what their paired differences say: 95 % for each row, shared among the rows that it is
-    compared with. With one block, a FID must be higher by three times its standard deviation. The best of those that
+    compared with. With one block, a FID must be higher by four times its standard deviation. The best of those that
     are surely better is told; NaN stands for none.
     """
     found = pd.Series(np.nan, index=rows.index, dtype="float64")
@@ -47,9 +47,9 @@ def _surely_better(few: pd.Series, many: pd.Series, comparisons: int) -> bool:
 
 
 def deviation(row: pd.Series) -> float:
-    """An estimate of the standard deviation of a row's FID over draws of noise, from above; NaN if there is none.
+    """An estimate of the standard deviation of a row's FID over draws of noise; NaN if there is none.
 
     That of the floor, growing like the root of the FID. On the digits (flow and ddim, 1 to 128 steps, 250 and 1000
-    samples) the blocks' was 0.45 to 0.9 of it, and that of differences on the same noise far less.
+    samples) the blocks' was 0.45 to 1.1 of it, and that of differences on the same noise far less.
     """
     return row["fid_floor_sd"] * max(1.0, row["fid"] / row["fid_floor"]) ** 0.5

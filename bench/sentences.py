@@ -60,7 +60,7 @@ OWN_GRID = (
 JUDGED = {
     WORSE: "**worse than at**: more evaluations make it worse. With this fewer the same method is better, by the "
     "paired differences over the seed blocks (95 %, shared among its comparisons), or with a single block by more than "
-    "three standard deviations of a FID (that of the floor, growing like the root of the FID). Ringed in the chart.",
+    "four standard deviations of a FID (that of the floor, growing like the root of the FID). Ringed in the chart.",
     "rank": "**rank**: the places that a row may hold among those that spend as many evaluations (to 10 %): from 1 + "
     "the rows that are better to the last place less those that are worse, each by its paired differences on the same "
     "noise (95 %, two-sided t over the seed blocks, each pair by itself). Tied in a verdict means the same.",

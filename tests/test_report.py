@@ -466,8 +466,8 @@ def test_a_method_that_only_gets_better_is_not_marked_anywhere(tmp_path):
 
 
 def test_with_one_block_only_what_is_plainly_worse_is_marked(tmp_path):
-    """The floor of 3.0 has a deviation of 0.21, which makes 0.36 of a FID of 9, and 3 x 0.36 = 1.1."""
-    ladder = [cell("a", fid, steps=steps, blocks=1) for steps, fid in ((1, 8.0), (2, 8.8), (4, 9.4), (8, 2.0))]
+    """The floor of 3.0 has a deviation of 0.21, which makes 0.37 of a FID of 9.5, and 4 x 0.37 = 1.5."""
+    ladder = [cell("a", fid, steps=steps, blocks=1) for steps, fid in ((1, 8.0), (2, 9.2), (4, 9.8), (8, 2.0))]
     assert better_at(load(write_run(tmp_path / "a", *ladder)).scored).dropna().to_dict() == {2: 1}
     unknown = [row | {"fid_floor_sd": np.nan} for row in ladder]
     assert better_at(load(write_run(tmp_path / "b", *unknown)).scored).isna().all(), "its noise is not known"
