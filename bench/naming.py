@@ -31,14 +31,15 @@ def family(recipe: str) -> str:
 
 
 def recipes(rows: pd.DataFrame, kinds: pd.Series) -> pd.Series:
-    """The recipe of every row; its family alone where each step count of a kind has one of its own, and none other."""
+    """The recipe of every row; its family alone where it has several, each for a step count of its own."""
     frame = pd.DataFrame({"kind": kinds, "recipe": rows["recipe"], "steps": rows["steps"].astype("float64")})
     frame["family"] = frame["recipe"].map(family)
     pairs = frame.drop_duplicates()
     own = ~(
         pairs.duplicated(["kind", "recipe"], keep=False) | pairs.duplicated(["kind", "family", "steps"], keep=False)
     )
-    together = own.groupby([pairs["kind"], pairs["family"]]).all()
+    groups = [pairs["kind"], pairs["family"]]
+    together = own.groupby(groups).all() & (pairs["recipe"].groupby(groups).nunique() > 1)
     alone = [together[key] for key in zip(frame["kind"], frame["family"], strict=True)]
     return frame["recipe"].where(~pd.Series(alone, index=rows.index, dtype=bool), frame["family"])
 

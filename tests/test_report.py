@@ -502,6 +502,9 @@ def test_only_rows_of_one_method_are_compared(tmp_path):
     own = results.scored.assign(grid=["uniform", "leading", "trailing"])
     assert better_at(own).dropna().to_dict() == {2: 2}, "its own grid is one policy, whatever it is called"
     assert better_at(own.assign(own_grid="")).isna().all()
+    one = [cell("cd", 5.0, recipe="cd[loss=a]"), cell("cd", 6.0, recipe="flow")]
+    names = load(write_run(tmp_path / "d", *one)).rows["name"]
+    assert names.tolist() == ["cd, cd[loss=a]", "cd, flow"]
     two = [cell("cd", 5.0 + steps, steps=steps, recipe=f"cd[loss={x}]") for x in "ab" for steps in (1, 2)]
     results = load(write_run(tmp_path / "c", *two))
     assert set(results.rows["name"]) == {"cd, cd[loss=a]", "cd, cd[loss=b]"}
