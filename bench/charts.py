@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
+from bench.monotone import better_at
 from bench.published import comparable
 from bench.ranking import pareto
 from bench.results import Results
@@ -32,7 +33,8 @@ GREY = "#888888"
 GRID = "rgba(128, 128, 128, 0.25)"
 HEIGHT = 430  # pixels
 FEW = 8  # numbers of evaluations that can all be ticks
-FRONT, FLOOR, CEILING, PUBLISHED = "Pareto front", "floor", "ceiling", "published"
+FRONT, FLOOR, CEILING, PUBLISHED, WORSE = "Pareto front", "floor", "ceiling", "published", "worse"
+RED = "#e5383b"
 CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False}
 
 
@@ -79,6 +81,7 @@ def figures(group: Results) -> Iterator[tuple[str, go.Figure]]:
     rows, looks = group.scored, _looks(group)
     if len(rows):
         figure = _figure(rows, _counted(rows), group.fid, looks)
+        _add_rings(figure, rows[better_at(rows).notna()])
         _add_published(figure, comparable(group))
         yield f"{group.fid} against evaluations", figure
     if len(group.solved):
@@ -102,6 +105,8 @@ def legend(group: Results) -> list[Entry]:
     ]
     if len(rows):
         entries.append(Entry(FRONT, FRONT, "▬", "#d9a400"))
+    if better_at(rows).notna().any():
+        entries.append(Entry(WORSE, "worse than with fewer evaluations", "◯", RED))
     for value in rows["fid_floor"].dropna().head(1):
         entries.append(Entry(FLOOR, f"real images (floor): {number(value)}", "╌", GREY))
     for value in rows["fid_ceiling"].dropna().head(1):
@@ -187,6 +192,15 @@ def _hover(row: pd.Series, x: float, unit: str) -> str:
     lines += [f"{ERROR} {number(row['trajectory_rmse'], '{:.2g}')}"] * pd.notna(row["trajectory_rmse"])
     lines += [f"order {order(row)}"] * pd.notna(row["order"])
     return "<br>".join(lines + [f"{number(x)} {unit} per image"] * (unit != "NFE"))
+
+
+def _add_rings(figure: go.Figure, worse: pd.DataFrame) -> None:
+    """Around what is worse than the same method with fewer evaluations."""
+    if len(worse):
+        figure.add_scatter(
+            x=worse["nfe"].tolist(), y=worse["fid"].tolist(), name=WORSE, mode="markers", hoverinfo="skip",
+            marker={"symbol": "circle-open", "size": 18, "color": RED, "line": {"width": 2}},
+        )  # fmt: skip
 
 
 def _add_front(figure: go.Figure, cost: pd.Series, fid: pd.Series) -> None:

@@ -18,7 +18,7 @@ from bench.data import Images, to_float
 from bench.dinov2 import DinoV2Extractor
 from bench.errors import InputError
 from bench.frechet import Reference, Statistics
-from bench.neighbours import nearest_distances, radii
+from bench.neighbours import mean_distance, nearest_distances, radii
 from bench.transport import transport_distance
 from models import CheckpointError, load, shipped
 
@@ -237,6 +237,11 @@ class RealFeatures:
     def unseen_distance(self) -> float:
         """The median distance from a held-out image to its nearest training image."""
         return nearest_distances(self.test, self.train).median().item()
+
+    @cached_property
+    def unpaired_distance(self) -> float:
+        """The mean distance between two different images of the reference."""
+        return mean_distance(self.reference)
 
     def _once(self, what: str, number: int, make: Callable[[], T]) -> T:
         if (what, number) not in self._made:

@@ -16,7 +16,8 @@ from bench.data import DATASETS, Dataset, digest
 from bench.directions import DIRECTIONS
 from bench.errors import InputError
 from bench.features import Extractor, Pixels, RealFeatures
-from bench.metrics import METRICS, Metric
+from bench.metric import Metric
+from bench.metrics import METRICS
 from bench.network import Backbone
 from bench.noise import image_labels
 from bench.plan import Job, Sweep
@@ -32,6 +33,7 @@ class Quality:
         _check_exact(metrics, dataset)
         self.metrics_named = [str(metric) for metric in metrics]
         self.classes = _asked_classes(metrics, dataset)
+        self.needs_teacher = any(metric.teacher for metric in metrics)
         self.images = dataset.load(sweep.data_root, sweep.download)
         logits = any(metric.logits for metric in metrics)
         self.extractor = _extractor(dataset, device, sweep.download, logits)
@@ -69,8 +71,8 @@ class Quality:
     def replay(self, job: Job, backbone: Backbone, blocks: Iterable[int]) -> dict[str, list[float]]:
         """The columns for which the sampler itself is run again, one value for each seed block."""
         columns: dict[str, list[float]] = {}
-        for block, (metric, _) in product(blocks, self.metrics):
-            for name, value in metric.replay(job, backbone, block).items():
+        for block, (metric, real) in product(blocks, self.metrics):
+            for name, value in metric.replay(job, backbone, block, real).items():
                 columns.setdefault(name, []).append(value)
         return columns
 

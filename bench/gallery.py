@@ -1,4 +1,4 @@
-"""The images that a run kept, laid out for pictures: a line a method, on the same noise, above real ones."""
+"""The images that a run kept, laid out for pictures: a line a method, on the same noise, below teachers, above real."""
 
 from dataclasses import dataclass, field
 
@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import InputError
+from bench.naming import guided
 from bench.results import Results
+from bench.store import teacher_stem
 from bench.table import number
+
+TEACHER = "teacher: "  # what the line of a teacher begins with
 
 
 @dataclass
@@ -19,15 +23,24 @@ class Gallery:
 
 
 def gallery(group: Results) -> Gallery:
-    """What the rows of one protocol have kept: methods in their order, each from few evaluations to many."""
+    """What the rows of one protocol have kept: teachers, then methods in their order, from few evaluations to many."""
     found = Gallery()
     measured = group.rows[(group.rows["status"] == "ok") & group.rows["samples"].notna()]
+    _hang_teachers(found, group, measured[measured["teacher"] != ""])
     for name, rows in measured.groupby("name", sort=False):
         for _, row in rows.sort_values("nfe").iterrows():
             _hang(found, str(name), _caption(row, group.fid), group, row["run"], row["cell"])
     if found.lines:
         _hang(found, "real images", "reference", group, next(iter(group.facts)), "reference")
     return found
+
+
+def _hang_teachers(found: Gallery, group: Results, students: pd.DataFrame) -> None:
+    """A line for each teacher, from the same noise and labels; a tile for each guidance, and run if several have it."""
+    several = students["run"].nunique() > 1
+    for run, teacher, guidance in students[["run", "teacher", "guidance"]].drop_duplicates().itertuples(index=False):
+        caption = "\n".join(filter(None, ("fine solution", guided(guidance), run * several)))
+        _hang(found, f"{TEACHER}{teacher}", caption, group, run, teacher_stem(teacher, guidance))
 
 
 def _hang(found: Gallery, line: str, caption: str, group: Results, run: str, stem: str) -> None:

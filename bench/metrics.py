@@ -1,57 +1,19 @@
-"""The figures of quality, by name: each sees features batch after batch and yields columns of the row."""
+"""The figures of quality, by name: these see features batch after batch, and `bench.replays` are the others."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.accumulators import Accumulator, Blind, Classes, Hit, Kept, Moments, Right
+import bench.replays  # noqa: F401 - registers them
+from bench.accumulators import Classes, Hit, Kept, Moments, Right
 from bench.frechet import Statistics
+from bench.metric import FALL_IS_WORSE, METRICS, NO_VERDICT, RISE_IS_WORSE, Metric
 from bench.neighbours import balls_around, nearest_distances, radii
 from bench.transport import transport_distance
-from methods import Between, Plugin, Registry
-
-if TYPE_CHECKING:  # torch-fidelity takes a second to import
-    from bench.features import Extractor, RealFeatures
-    from bench.network import Backbone
-    from bench.plan import Job
-
-RISE_IS_WORSE, FALL_IS_WORSE, NO_VERDICT = 1, -1, 0
-
-
-class Metric(Plugin, ABC):
-    """A figure of quality.
-
-    columns: which way each gets worse. logits: whether it needs the classifier's. exact: whether it needs exact data.
-    labels: whether it needs to know what the images were asked to be, and a classifier of just these classes.
-    """
-
-    columns: ClassVar[dict[str, int]]
-    logits: ClassVar[bool] = False
-    exact: ClassVar[bool] = False
-    labels: ClassVar[bool] = False
-
-    @abstractmethod
-    def start(self, real: "RealFeatures") -> Accumulator:
-        """An accumulator for one block of images, to be compared with these real ones."""
-
-    def replay(self, job: "Job", backbone: "Backbone", block: int) -> dict[str, float]:
-        """The columns that images do not tell: for these the sampler is run again, off the clock, on a seed block."""
-        return {}
-
-    def least(self, width: int) -> int:
-        """The fewest images in a block that it can judge by this many features."""
-        return 2
-
-    def extractor(self, device: torch.device) -> "Extractor | None":
-        """The extractor that it brings along; None for that of the data set. Raises InputError."""
-        return None
-
-
-METRICS: Registry[Metric] = Registry("metric", Metric)
+from methods import Between
 
 
 @METRICS.register("fid")
@@ -277,22 +239,6 @@ class Novelty(Metric):
         )
 
 
-@METRICS.register("trajectory_rmse")
-@dataclass(frozen=True)
-class TrajectoryRMSE(Metric):
-    """RMSE of the pixels to a fine solution of the ODE from the same noise: a deterministic solver's error alone."""
-
-    columns: ClassVar = {"trajectory_rmse": RISE_IS_WORSE}
-
-    def start(self, real):
-        return Blind()
-
-    def replay(self, job, backbone, block):
-        from bench.trajectory import trajectory_rmse
-
-        return {"trajectory_rmse": trajectory_rmse(job, backbone, block)}
-
-
 @METRICS.register("wasserstein")
 @dataclass(frozen=True)
 class Wasserstein(Metric):
@@ -313,21 +259,3 @@ class Wasserstein(Metric):
             return dict(zip(self.columns, pair, strict=True))
 
         return Kept(score)
-
-
-@METRICS.register("order")
-@dataclass(frozen=True)
-class Order(Metric):
-    """Order of convergence fitted to the exact flow from 128 to 256 steps, beside the declared one; exact data only."""
-
-    columns: ClassVar = {"order": NO_VERDICT, "order_declared": NO_VERDICT}
-    exact = True
-
-    def start(self, real):
-        return Blind()
-
-    def replay(self, job, backbone, block):
-        from bench.order import fitted_order
-
-        declared = job.method.convergence
-        return {"order": fitted_order(job, backbone), "order_declared": float("nan") if declared is None else declared}

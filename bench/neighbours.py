@@ -39,3 +39,9 @@ def balls_hit(points: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
 def _distances(points: Tensor, others: Tensor) -> Iterator[Tensor]:
     for chunk in points.split(CHUNK):
         yield torch.cdist(chunk, others)
+
+
+def mean_distance(x: Tensor) -> float:
+    """The mean distance between two different rows of x (N, D), over 2000 rows drawn from more."""
+    chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:2000]
+    return torch.pdist(x[chosen]).mean().item()

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from bench.cost import UNKNOWN, Cost, read_cost
 from bench.data import Dataset, to_uint8
 from bench.distributions import Distribution
 from bench.errors import InputError
@@ -65,6 +66,8 @@ class Backbone:
     digest: of the checkpoint file, or "random", or the name of an exact data set.
     distribution: what an exact data set knows of itself.
     judge, weak: what guidance may need, where it was asked for.
+    cost: of its training; nothing is known of it for a network without a checkpoint.
+    teacher: for a student, the ordinary network at the head of its teachers, where it was asked for.
     """
 
     unet: UNet | ClosedForm
@@ -78,11 +81,18 @@ class Backbone:
     distribution: Distribution | None = None
     judge: NoisyJudge | None = None
     weak: "Backbone | None" = None
+    cost: Cost = UNKNOWN
+    teacher: "Backbone | None" = None
 
     @property
     def compiled(self) -> bool:
         """Whether the network runs through torch.compile."""
         return self.net is not self.unet
+
+    @property
+    def student(self) -> bool:
+        """Whether the network was distilled, or may jump as a distilled one does."""
+        return bool(self.cost.teacher) or self.recipe.student
 
     @property
     def labelled(self) -> bool:
@@ -132,6 +142,8 @@ class Backbone:
         found = {recipe: f"{self.source} {self.digest}"}
         if self.weak:
             found[weak_name(recipe)] = f"{self.weak.source} {self.weak.digest}"
+        if self.teacher:
+            found |= self.teacher.origins
         return found | ({NOISY_CLASSIFIER: f"{self.judge.source} {self.judge.digest}"} if self.judge else {})
 
     def labels(self, block: int, indices: range) -> Tensor | None:
@@ -190,7 +202,8 @@ def load_backbone(
         )
     source = "shipped" if checkpoint.path == shipped(dataset.name, name) else str(checkpoint.path)
     path = trained_path(get_recipe(recipe), checkpoint)
-    return _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
+    ready = _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
+    return replace(ready, cost=read_cost(checkpoint))
 
 
 def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:

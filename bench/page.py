@@ -11,7 +11,7 @@ from PIL import Image
 
 from bench.charts import Entry, charts, legend, library
 from bench.content import Content, Section
-from bench.gallery import Gallery
+from bench.gallery import TEACHER, Gallery
 from bench.markdown import NOTHING, PUBLISHED, failures
 from bench.page_assets import SCRIPT, STYLE
 from bench.pictures import mosaic
@@ -105,12 +105,15 @@ def _cell(text: str, column: str) -> str:
 
 
 def _tiles(tiles: Gallery, heading: str) -> str:
-    lines = [
-        f"<div><h3>{escape(name)}</h3><div class='tiles'>{''.join(_tile(name, *tile) for tile in line)}</div></div>"
-        for name, line in tiles.lines.items()
-    ]
+    lines = [_line(name, "".join(_tile(name, *tile) for tile in line)) for name, line in tiles.lines.items()]
     what = f", {heading}" if heading else ""
     return f"<h2>Samples, on the same noise{escape(what)}</h2><div class='gallery'>{''.join(lines)}</div>"
+
+
+def _line(name: str, tiles: str) -> str:
+    """A teacher has a line to itself, above its students."""
+    above = " class='above'" if name.startswith(TEACHER) else ""
+    return f"<div{above}><h3>{escape(name)}</h3><div class='tiles'>{tiles}</div></div>"
 
 
 def _tile(name: str, caption: str, images: np.ndarray) -> str:

@@ -35,6 +35,7 @@ input { font: inherit; padding: .3rem .6rem; margin: .5rem .6rem .5rem 0; width:
 .legend button[aria-pressed=false] { opacity: .45; text-decoration: line-through; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19.5rem, 100%), 1fr)); gap: 0 1rem; }
 .gallery > * { min-width: 0; }
+.gallery > .above { grid-column: 1 / -1; }
 .tiles { display: flex; gap: .6rem; overflow-x: auto; }
 figure { margin: 0; flex: none; width: clamp(6.8rem, 28vw, 9rem); }
 figure img { width: 100%; image-rendering: pixelated; background: white; border-radius: 3px; }
@@ -53,10 +54,16 @@ details { margin: .6rem 0; } summary { cursor: pointer; font-weight: 600; }
 SCRIPT = r"""
 const cellText = (row, i) => row.cells[i].textContent.trim();
 
+// 1.2M and 12.5k are numbers too.
+function numberIn(text) {
+  const [, unit] = /^[\d.]+([kMG])\b/.exec(text) ?? [];
+  return parseFloat(text) * ({ k: 1e3, M: 1e6, G: 1e9 }[unit] ?? 1);
+}
+
 // Numbers before words, nothing last; words as people sort them.
 function compareCells(a, b, words) {
   if (!a || !b) return { order: (a === "") - (b === ""), fixed: true };
-  const [x, y] = [parseFloat(a), parseFloat(b)];
+  const [x, y] = [numberIn(a), numberIn(b)];
   if (words || (isNaN(x) && isNaN(y))) return { order: a.localeCompare(b, undefined, { numeric: true }) };
   return { order: isNaN(x) || isNaN(y) ? isNaN(x) - isNaN(y) : x - y };
 }

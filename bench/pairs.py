@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.cost import Cost
 from bench.data import Dataset
 from bench.errors import InputError, writing
 from bench.noise import BLOCKS, IMAGES_PER_BLOCK, ImageNoise, image_labels
-from bench.teaching import Cost, Teacher, labelled
+from bench.teaching import Teacher, labelled
 from methods import METHODS, sample
 
 BLOCK = BLOCKS - 1  # the seed block whose noise the pairs are made of
@@ -90,7 +91,7 @@ class Pairs:
     @property
     def cost(self) -> Cost:
         """What it took to make them."""
-        return Cost(0, self._facts()["seconds"], self._facts()["nfe"])
+        return Cost("", 0, self._facts()["seconds"], self._facts()["nfe"])
 
     def __len__(self) -> int:
         return self.count

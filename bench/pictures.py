@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.gallery import Gallery
+from bench.monotone import better_at
 from bench.published import comparable
 from bench.ranking import pareto
 from bench.results import Results
@@ -85,6 +86,7 @@ def _against_evaluations(group: Results) -> Figure:
     for row, colour, marker in _methods(rows):
         axes.errorbar(row["nfe"], row["fid"], _bars(row), label=row["name"].iloc[0], color=colour, fmt=f"{marker}-",
                       markersize=5, capsize=3)  # fmt: skip
+    _rings(axes, rows[better_at(rows).notna()])
     others = comparable(group)
     if len(others):
         axes.plot(
@@ -94,6 +96,13 @@ def _against_evaluations(group: Results) -> Figure:
     _ticks(axes, [*rows["nfe"], *others["nfe"]], [*rows["fid"], *others["fid"]], FEW)
     _legend(figure)
     return figure
+
+
+def _rings(axes: Axes, worse: pd.DataFrame) -> None:
+    """Around what is worse than the same method with fewer evaluations."""
+    if len(worse):
+        axes.plot(worse["nfe"], worse["fid"], "o", markersize=14, fillstyle="none", color="red", markeredgewidth=1.6,
+                  zorder=5, label="worse than with fewer evaluations")  # fmt: skip
 
 
 def _errors(rows: pd.DataFrame) -> Figure:

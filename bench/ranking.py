@@ -36,28 +36,28 @@ class Budget:
     standings: list[Standing]
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """How much more `theirs` is on the same noise, block by block, and the half-width of its 95 % t-interval.
+def difference(ours: np.ndarray, theirs: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """How much more `theirs` is on the same noise, block by block, and the half-width of its t-interval.
 
     The half-width is infinite where no spread can be told: a single block, or blocks that do not pair.
     """
     if len(ours) != len(theirs) or len(ours) < 2:
         return float(theirs.mean() - ours.mean()), float("inf")
     more = theirs - ours
-    return float(more.mean()), half_width(more)
+    return float(more.mean()), half_width(more, confidence)
 
 
-def half_width(values: np.ndarray) -> float:
-    """Half the 95 % t-interval of the mean; NaN for a single value."""
+def half_width(values: np.ndarray, confidence: float = CONFIDENCE) -> float:
+    """Half the t-interval of the mean, of 95 % unless told otherwise; NaN for a single value."""
     if len(values) < 2:
         return float("nan")
-    reach = stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)
+    reach = stdtrit(len(values) - 1, (1 + confidence) / 2)
     return float(reach * values.std(ddof=1) / len(values) ** 0.5)
 
 
-def better(ours: np.ndarray, theirs: np.ndarray) -> bool:
+def better(ours: np.ndarray, theirs: np.ndarray, confidence: float = CONFIDENCE) -> bool:
     """Whether `ours` is significantly less."""
-    mean, half = difference(ours, theirs)
+    mean, half = difference(ours, theirs, confidence)
     return mean > half
 
 

@@ -24,7 +24,8 @@ from bench.network import Backbone, load_backbone, pick_device, random_backbone
 from bench.plan import DTYPES, Job, Sweep, expand, normalise
 from bench.protocol import differences
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
-from bench.store import Store, read_facts
+from bench.store import Store, read_facts, teacher_stem
+from bench.teachers import teacher_pictures, with_teachers
 from methods import get_grid, get_recipe, is_grid_file
 
 
@@ -70,9 +71,11 @@ class Session:
 
             self.quality = Quality(sweep, self.device)
             self._check_labels()
+            self.backbones = self._with_teachers()
         self.store = Store(Path(sweep.output or default_output(sweep)))
         self.pending = [job for job in self.jobs if not self.store.done(self.cell(job))]
         self._check_protocol()
+        self._teachers_kept: set[str] = set()
 
     def _loaded(self, jobs: list[Job]) -> tuple[list[Job], dict[str, Backbone]]:
         """The jobs and the networks they run on. A stage that is missing beside the method's main one skips its job."""
@@ -98,6 +101,12 @@ class Session:
         backbone = load_backbone(recipe, dataset, sweep.weights, self.device, dtype, sweep.compile)
         guidances = [job.guidance for job in jobs if job.recipe == recipe and job.guidance]
         return equip(backbone, guidances, dataset, sweep.weights)
+
+    def _with_teachers(self) -> dict[str, Backbone]:
+        sweep = self.sweep
+        guidances = {job.guidance for job in self.jobs if job.guidance and self.backbones[job.recipe].cost.teacher}
+        dataset, needed = DATASETS.get(sweep.dataset), self.quality.needs_teacher
+        return with_teachers(self.backbones, guidances, dataset, sweep.weights, needed)
 
     def _check_labels(self) -> None:
         """Metrics that compare with labels need networks that were given some."""
@@ -151,6 +160,9 @@ class Session:
         }
         if job.grid in self.grid_files:
             conditions["grid"] = self.grid_files[job.grid]
+        if sweep.quality and self.quality.needs_teacher and backbone.teacher:
+            teacher = backbone.teacher
+            conditions["teacher"] = [teacher.digest, job.guidance and teacher.aide_digest(job.guidance)]
         return fingerprint(conditions)
 
     @cached_property
@@ -207,7 +219,18 @@ class Session:
                 scoring.add(block, images)
                 if saved:
                     saved.add(block, images.numpy())
+        if sweep.quality and backbone.teacher:
+            self._keep_teacher(job, backbone.teacher)
         return cell, scoring.columns() | self.quality.replay(job, backbone, seeds) if scoring else {}
+
+    def _keep_teacher(self, job: Job, teacher: Backbone) -> None:
+        """Keep what the teacher makes of the noise of the pictured images, once a session."""
+        stem = teacher_stem(str(teacher.recipe), str(job.guidance or ""))
+        if stem not in self._teachers_kept:
+            compared = self.quality.needs_teacher
+            images = teacher_pictures(teacher, self.sweep.seeds[0], job.guidance, compared)
+            self.store.add_raw(stem, {"images": images})
+            self._teachers_kept.add(stem)
 
     def _identity(self, job: Job) -> dict:
         """The columns that say what was measured, and on what."""
@@ -229,6 +252,7 @@ class Session:
             "dtype": sweep.dtype,
             "batch_size": min(sweep.batch_size, self._amount()[0]),
             "compiled": str(sweep.compile).lower(),
+            **backbone.cost.columns,
             "environment": fingerprint(self.environment),
             "status": "ok",
             "error": "",

@@ -7,7 +7,7 @@ from bench.protocol import ranges
 from bench.ranking import Budget, budgets, decidable, difference
 from bench.results import Results
 from bench.store import blocks
-from bench.table import number, spread, with_interval
+from bench.table import TRAINING, WORSE, number, spread, with_interval
 
 NAMED = 4  # rivals that a sentence names before it counts the rest
 NO_ERROR_BARS = (
@@ -39,9 +39,16 @@ QUALITY = {
     "order": "**order**: log2 of how much the error falls from 128 to 256 steps in the middle of the path, against the "
     "exact flow; in brackets what the method declares.",
     "trajectory_rmse": "**trajectory RMSE**: error of the pixels, in [-1, 1], against a fine solution of the network's "
-    "own ODE from the same noise; empty for samplers that draw noise on their way.",
+    "own ODE from the same noise; empty for samplers that draw noise on their way, and for students, which may jump.",
+    "teacher_rmse": "**teacher RMSE**: error of the pixels, in [-1, 1], against a fine solution of the teacher's ODE "
+    "from the same noise; an ordinary network is its own teacher. Empty for samplers that draw noise on their way, of "
+    "which the teacher's images know nothing, and for students whose checkpoint names no teacher.",
+    "teacher_feature_distance": "**{teacher_distance}**: mean distance from an image to the teacher's from the same "
+    "noise and label in the features of `{extractor}`, divided by that of two arbitrary real images; 1: no nearer.",
 }
 EXACT = {
+    "teacher_rmse": "**teacher RMSE**: error of the pixels against the exact flow from the same noise; a network is "
+    "its own teacher. Empty for samplers that draw noise on their way.",
     "fid": "**{fid}**: squared, between {samples} generated images and the exact mean and covariance of the data, in "
     "pixels; compare it only with figures under the same protocol `{protocol}`.",
     "trajectory_rmse": "**trajectory RMSE**: error of the pixels against the exact flow from the same noise; empty for "
@@ -51,11 +58,19 @@ OWN_GRID = (
     "**(own)** beside a grid: the one that the method takes by itself. Two methods compare as solvers on the same grid."
 )
 JUDGED = {
+    WORSE: "**worse than at**: more evaluations make it worse. With this fewer the same method is better, by the "
+    "paired differences over the seed blocks (95 %, shared among its comparisons), or with a single block by more than "
+    "four standard deviations of a FID (that of the floor, growing like the root of the FID). Ringed in the chart.",
     "rank": "**rank**: the places that a row may hold among those that spend as many evaluations (to 10 %): from 1 + "
     "the rows that are better to the last place less those that are worse, each by its paired differences on the same "
     "noise (95 %, two-sided t over the seed blocks, each pair by itself). Tied in a verdict means the same.",
     "Pareto": "**Pareto**: on the front of NFE, of time, or of both: no row here is as good in both and better in one.",
 }
+TRAINED = (
+    "**training**: optimiser steps, and the seconds they took, of the network or of a student and the students that it "
+    "stands on; **teacher NFE**: evaluations of single images by its teachers. The training of the **teacher** itself, "
+    "the ordinary network at the head of them, is not in them. Nothing stands where the checkpoint does not tell."
+)
 SPEED = {
     "latency_s": "**latency**: median wall seconds for one batch{batch}, ± the distance between the quartiles.",
     "latency_p95_s": "**p95**: the 95th percentile of the same batches.",
@@ -150,6 +165,7 @@ def reading(results: Results, shown: Container[str]) -> list[str]:
             meanings = QUALITY | (EXACT if group.quality["extractor"] == "pixels" else {})
             texts += [text.format(**_terms(group)) for column, text in meanings.items() if column in has]
     texts += [text for heading, text in JUDGED.items() if heading in shown]
+    texts += [TRAINED] * (TRAINING in shown)
     batches = rows["batch_size"].dropna().unique()
     batch = f" of {batches[0]}" if len(batches) == 1 else ""
     return list(dict.fromkeys(texts + [SPEED[column].format(batch=batch) for column in SPEED if column in has]))
@@ -160,4 +176,4 @@ def _terms(group: Results) -> dict:
     return group.quality | terms | {"protocol": next(iter(group.facts.values()))["protocol"]}
 
 
-_FEATURED = {"fid": "FID", "fid_inf": "FID∞", "kid": "KID", "is": "IS"}
+_FEATURED = {"fid": "FID", "fid_inf": "FID∞", "kid": "KID", "is": "IS", "teacher_distance": "teacher distance"}

@@ -21,14 +21,15 @@ ADDED = (  # older results may lack them
     "wasserstein wasserstein_floor order order_declared "
     "fid_floor_sd fid_ceiling class_accuracy class_accuracy_floor scores_per_seed "
     "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
-    "latency_per_round overhead_per_round inner_per_round environment own_grid"
+    "latency_per_round overhead_per_round inner_per_round environment own_grid "
+    "teacher train_iterations train_seconds teacher_nfe teacher_rmse teacher_feature_distance"
 ).split()
 COLUMNS = DOCUMENTED + ADDED
 TEXT = (
     "method options recipe dataset grid guidance seeds device dtype compiled status error cell protocol commit utc "
-    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid"
+    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid teacher"
 ).split()
-WHOLE = "resolution steps samples batch_size threads".split()
+WHOLE = "resolution steps samples batch_size threads train_iterations teacher_nfe".split()
 # What makes two rows the same cell, on whatever machine they were measured.
 CELL = "method options recipe dataset grid steps guidance seeds samples dtype batch_size compiled".split()
 
@@ -148,6 +149,11 @@ def read_facts(run: Path) -> dict:
         return json.loads((run / "run.json").read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
+
+
+def teacher_stem(teacher: str, guidance: str) -> str:
+    """Where among the raw data the images of a teacher are, on the noise of the first images of a run."""
+    return "-".join(filter(None, ("teacher", teacher, guidance)))
 
 
 def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:

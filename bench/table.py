@@ -5,21 +5,27 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from bench.monotone import better_at
 from bench.naming import grids, in_features, label
 from bench.ranking import half_width, pareto, ranks
 from bench.results import Results
 from bench.store import blocks
 
-LEFT = "method recipe grid guidance run machine protocol dtype compiled Pareto status network source command".split()
+LEFT = (
+    "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command"
+).split()
 # Columns that only one report shows in full, for want of width.
 DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]
-WIDE = [*DETAILS, "recipe", "p95 (s)", "images/s", "peak (MB)", "density", "coverage", "machine"]
+WIDE = [*DETAILS, "recipe", "p95 (s)", "images/s", "peak (MB)", "density", "coverage", "machine", "training (s)"]
 # What is told of a row only where rows differ in it: column -> heading.
 TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_size": "batch", "dtype": "dtype"} | {
     "compiled": "compiled"
 }
 FLOOR, CEILING = "real images", "noise"
 ERROR = "trajectory RMSE"
+TRAINING = "training (it.)"
+WORSE = "worse than at"
+UNITS = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: ""}
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -33,10 +39,11 @@ def table(results: Results) -> pd.DataFrame:
     marked, texts = grids(results.rows), {}
     floors, ceilings = [], []
     for group in results.groups:
-        rank, front = ranks(group.scored), fronts(group)
+        rank, front, fewer = ranks(group.scored), fronts(group), better_at(group.scored)
         for index, row in group.rows.assign(grid=marked).iterrows():
             told = {TELLING[column]: str(row[column]) for column in telling}
-            texts[index] = _row(row, group.quality, told, rank.get(index, ""), front.get(index, ""))
+            judged = {WORSE: number(fewer.get(index, np.nan), "{:g} NFE"), "rank": rank.get(index, "")}
+            texts[index] = _row(row, group.quality, told, judged | {"Pareto": front.get(index, "")})
         protocol = {"protocol": group.rows["protocol"].iloc[0]} if "protocol" in telling else {}
         floors += _floor(group, protocol)
         ceilings += _ceiling(group, protocol)
@@ -46,6 +53,8 @@ def table(results: Results) -> pd.DataFrame:
         index=[FLOOR] * len(floors) + order + [CEILING] * len(ceilings),
     )
     shown = shown[[*dict.fromkeys(key for row in texts.values() for key in row)]].fillna("")
+    if not cost_tells(results.rows):
+        shown = shown.drop(columns=[*_training(results.rows.iloc[0])])
     return shown.loc[:, (shown != "").any()]
 
 
@@ -92,15 +101,17 @@ def _first(column: pd.Series, write: Callable[[float], str] | None = None) -> st
     return (write or number)(column.dropna().iloc[0]) if column.notna().any() else ""
 
 
-def _row(row: pd.Series, quality: Mapping, told: dict, rank: str, front: str) -> dict:
+def _row(row: pd.Series, quality: Mapping, told: dict, judged: dict) -> dict:
     kinds = {"recipe": row["recipe"], "grid": row["grid"], "guidance": row["guidance"]}
     return (
         {"method": label(row)}
         | kinds
         | {"steps": "" if pd.isna(row["steps"]) else str(row["steps"]), "NFE": number(row["nfe"], "{:g}")}
         | told
-        | {in_features("FID", quality): with_interval(row), "rank": rank, "Pareto": front}
+        | {in_features("FID", quality): with_interval(row)}
+        | judged
         | _quality(row, quality)
+        | _training(row)
         | _speed(row)
         | {"status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}"}
     )
@@ -121,7 +132,23 @@ def _quality(row: pd.Series, quality: Mapping) -> dict:
         "novelty": number(row["novelty"], "{:.2f}"),
         "Wasserstein": number(row["wasserstein"]),
         ERROR: number(row["trajectory_rmse"]),
+        "teacher RMSE": number(row["teacher_rmse"]),
+        in_features("teacher distance", quality): number(row["teacher_feature_distance"]),
         "order": order(row),
+    }
+
+
+def cost_tells(rows: pd.DataFrame) -> bool:
+    """Whether what training cost tells rows apart: there is a student, or ordinary networks trained for longer."""
+    return bool((rows["teacher"] != "").any()) or rows["train_iterations"].nunique() > 1
+
+
+def _training(row: pd.Series) -> dict:
+    return {
+        "teacher": row["teacher"],
+        TRAINING: compact(row["train_iterations"]),
+        "teacher NFE": compact(row["teacher_nfe"]),
+        "training (s)": number(row["train_seconds"]),
     }
 
 
@@ -167,6 +194,14 @@ def number(value: float, form: str = "") -> str:
     if form:
         return form.format(value)
     return f"{value:.0f}" if 100 <= abs(value) < 1e6 else f"{value:#.3g}"
+
+
+def compact(value: float) -> str:
+    """A count in three significant digits: `800`, `12.5k`, `1.2M`; nothing for NaN."""
+    if pd.isna(value):
+        return ""
+    size = next((size for size in UNITS if value >= 0.9995 * size), 1.0)
+    return f"{value / size:.3g}{UNITS[size]}"
 
 
 def spread(value: float) -> str:

@@ -1,39 +1,15 @@
 """Teachers: trained networks from which students learn, with a count of what they are asked."""
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from bench.cost import NOTHING, Cost, read_cost
 from bench.data import Dataset
 from bench.network import find_checkpoint, trained_path
 from methods import Field, Recipe, get_recipe
 from models import Checkpoint, CheckpointError, UNet, load
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a student took, with the stages it stands on: the training of the network at their head is not in it.
-
-    iterations: optimiser steps. seconds: of wall time; NaN where it was not recorded. teacher_nfe: evaluations of
-    single images by teachers, the making of pairs included.
-    """
-
-    iterations: int
-    seconds: float
-    teacher_nfe: int
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.iterations + other.iterations, self.seconds + other.seconds, self.teacher_nfe + other.teacher_nfe
-        )
-
-    def __str__(self) -> str:
-        return json.dumps(asdict(self))
-
-
-NOTHING = Cost(0, 0.0, 0)
 
 
 class Counted:
@@ -84,10 +60,8 @@ def load_teacher(recipe: str, dataset: Dataset, folder: str | None, device: torc
         raise CheckpointError(f"{checkpoint.path} was trained for other images than those of {dataset.name}.")
     net = Counted(unet.requires_grad_(False).to(device))
     field = Field(net, trained_path(recipe, checkpoint), recipe.target, interval=config.interval)
-    metadata = checkpoint.metadata
-    origin, spent = metadata.get("origin") or str(recipe), NOTHING
-    if metadata.get("teacher"):
-        spent = Cost(**json.loads(metadata["cost"]))
+    spent = read_cost(checkpoint)
+    origin, spent = (spent.teacher, spent) if spent.teacher else (str(recipe), NOTHING)
     return Teacher(recipe, checkpoint, unet, net, field, origin, spent)
 
 

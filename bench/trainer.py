@@ -9,8 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from bench.cost import NOTHING, Cost
 from bench.data import to_float
-from bench.teaching import NOTHING, Cost, Counted
+from bench.teaching import Counted
 from models import EMA
 
 Loss = Callable[..., Tensor]  # share of the training done, then what `Batches` gave -> the loss of each image (B,)
@@ -105,7 +106,7 @@ class Trainer:
     @property
     def cost(self) -> Cost:
         """What has been spent so far."""
-        return self.before + Cost(self.iteration, round(self.seconds, 1), self._asked)
+        return self.before + Cost("", self.iteration, round(self.seconds, 1), self._asked)
 
     @property
     def _asked(self) -> int:

@@ -18,8 +18,10 @@ FINE = "pf_ode[solver=dopri5,rtol=1e-06,atol=1e-06]"
 def trajectory_rmse(job: Job, backbone: Backbone, block: int) -> float:
     """The RMSE over the pixels, in [-1, 1], of the first images to those of a fine solution from the same noise.
 
-    NaN for a sampler that draws noise on its way: it solves no ODE.
+    NaN for a sampler that draws noise on its way, since it solves no ODE, and for a student, which may jump.
     """
+    if backbone.student:
+        return float("nan")
     noise = ImageNoise(block, range(IMAGES))
     images, *_ = generate(job, backbone, noise, Gauge())
     if noise.draws > 1:

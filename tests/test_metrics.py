@@ -19,8 +19,9 @@ from bench.frechet import Reference, Statistics
 from bench.metrics import METRICS, polynomial_mmd
 
 # DINOv2's weights are not here: tests/test_dinov2.py.
-# One needs weights that cannot be shipped, one runs the sampler and looks at no image; each has tests of its own.
-NAMES = [name for name in METRICS.names() if name not in ("fd_dinov2", "trajectory_rmse", "order")]
+# One needs weights that cannot be shipped, others run the sampler and look at no image; each has tests of its own.
+REPLAYED = ("trajectory_rmse", "teacher_distance", "order")
+NAMES = [name for name in METRICS.names() if name not in ("fd_dinov2", *REPLAYED)]
 
 
 def columns_of(spec, real, features, logits=None, labels=None, sizes=()):
@@ -83,6 +84,7 @@ def test_each_column_is_one_metrics_and_has_a_direction_or_none():
     columns = [column for name in METRICS.names() for column in METRICS.lookup(name).columns]
     assert len(columns) == len(set(columns))
     worse_when_higher = {"fid", "fid_inf", "fd_dinov2", "kid", "trajectory_rmse", "wasserstein"}
+    worse_when_higher |= {"teacher_rmse", "teacher_feature_distance"}
     worse_when_lower = {"precision", "recall", "density", "coverage", "inception_score", "class_accuracy", "novelty"}
     assert {name for name, sign in DIRECTIONS.items() if sign == 1} == worse_when_higher
     assert {name for name, sign in DIRECTIONS.items() if sign == -1} == worse_when_lower

@@ -13,10 +13,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from bench.charts import legend
+from bench import pictures
+from bench.charts import figures, legend
 from bench.cli import main
 from bench.compare import compare
 from bench.latex import latex
+from bench.monotone import better_at
+from bench.page_assets import SCRIPT
 from bench.plan import Sweep, expand, normalise
 from bench.ranking import budgets, pareto, ranks
 from bench.reproduce import command
@@ -427,3 +430,93 @@ def test_rows_on_one_grid_are_not_marked(tmp_path):
     results = load(write_run(tmp_path, cell("a", 5.0, own_grid="true"), cell("b", 6.0, own_grid="false")))
     assert [c for c in table(results)["grid"] if c] == ["uniform", "uniform"]
     assert not any("(own)" in line for line in reading(results, []))
+
+
+# What gets worse with more evaluations
+
+
+def test_a_row_that_is_surely_worse_than_with_fewer_evaluations_is_marked_everywhere(tmp_path):
+    falls = [cell("solver", fid, steps=steps) for steps, fid in ((1, 9.0), (2, 7.0), (4, 5.0))]
+    falls.append(cell("solver", 5.005, steps=8, jitter="b"))
+    rises = [cell("student", fid, steps=steps, jitter="b") for steps, fid in ((1, 6.0), (2, 5.0), (4, 5.5), (8, 4.0))]
+    results = load(write_run(tmp_path, *falls, *rises))
+    assert better_at(results.scored).dropna().to_dict() == {6: 2}, "the blocks' common 0.2 pairs away, 0.005 is noise"
+    assert invoke(tmp_path).exit_code == 0
+    shown = table(results)["worse than at"]
+    assert shown[shown != ""].to_dict() == {6: "2 NFE"}
+    text, html = (tmp_path / "report.md").read_text(), (tmp_path / "report.html").read_text()
+    assert "2 NFE" in text
+    assert "more evaluations make it worse" in text
+    assert "worse than with fewer evaluations" in html
+    figure = pictures._against_evaluations(results)
+    (ring,) = [line for line in figure.axes[0].lines if line.get_label().startswith("worse than")]
+    assert (*ring.get_xdata(), *ring.get_ydata()) == (4, pytest.approx(5.5))
+    (ring,) = [trace for _, chart in figures(results) for trace in chart.data if trace.name == "worse"]
+    assert (*ring.x, *ring.y) == (4, pytest.approx(5.5))
+
+
+def test_a_method_that_only_gets_better_is_not_marked_anywhere(tmp_path):
+    results = load(write_run(tmp_path, *(cell("a", 9.0 - steps, steps=steps) for steps in (1, 2, 4))))
+    assert "worse than at" not in table(results)
+    assert not any("worse" in line for line in reading(results, table(results)))
+    assert not any(
+        line.get_label().startswith("worse") for line in pictures._against_evaluations(results).axes[0].lines
+    )
+    assert not any(entry.name == "worse" for entry in legend(results))
+
+
+def test_with_one_block_only_what_is_plainly_worse_is_marked(tmp_path):
+    """The floor of 3.0 has a deviation of 0.21, which makes 0.37 of a FID of 9.5, and 4 x 0.37 = 1.5."""
+    ladder = [cell("a", fid, steps=steps, blocks=1) for steps, fid in ((1, 8.0), (2, 9.2), (4, 9.8), (8, 2.0))]
+    assert better_at(load(write_run(tmp_path / "a", *ladder)).scored).dropna().to_dict() == {2: 1}
+    unknown = [row | {"fid_floor_sd": np.nan} for row in ladder]
+    assert better_at(load(write_run(tmp_path / "b", *unknown)).scored).isna().all(), "its noise is not known"
+
+
+def test_noise_is_hardly_ever_marked():
+    """Fifty methods whose FID is the same at five step counts, up to noise that does not pair away."""
+    noise = np.random.default_rng(0).normal(5.0, 0.2, (50, 5, 5))
+    rows = [
+        cell(f"m{m}", 5.0, steps=2**n) | {"fid": values.mean(), "scores_per_seed": json.dumps({"fid": values.tolist()})}
+        for m, ladder in enumerate(noise)
+        for n, values in enumerate(ladder)
+    ]
+    frame = typed(pd.DataFrame(rows).reindex(columns=COLUMNS)).assign(run="")
+    assert better_at(frame).notna().sum() <= 10, "2.5 % of 200 rows with something to compare"
+    single = frame.assign(fid=noise[:, :, 0].ravel(), scores_per_seed="")
+    assert better_at(single).notna().sum() <= 5
+
+
+def test_only_rows_of_one_method_are_compared(tmp_path):
+    """Another grid, guidance or recipe is another method; a student for each step count is one."""
+    others = {"options": "eta=1.0", "grid": "logsnr", "guidance": "2", "recipe": "flow"}
+    rows = [cell("a", 4.0, steps=2), *(cell("a", 9.0, steps=4, cell=k, **{k: other}) for k, other in others.items())]
+    assert better_at(load(write_run(tmp_path / "a", *rows)).scored).isna().all()
+    each = [
+        cell("progressive", fid, steps=steps, recipe=f"progressive[steps={steps}]", own_grid="true")
+        for steps, fid in ((1, 9.0), (2, 5.0), (4, 6.0))
+    ]  # fmt: skip
+    results = load(write_run(tmp_path / "b", *each))
+    assert better_at(results.scored).dropna().to_dict() == {2: 2}
+    assert set(results.rows["name"]) == {"progressive"}, "one line in every chart"
+    own = results.scored.assign(grid=["uniform", "leading", "trailing"])
+    assert better_at(own).dropna().to_dict() == {2: 2}, "its own grid is one policy, whatever it is called"
+    assert better_at(own.assign(own_grid="")).isna().all()
+    one = [cell("cd", 5.0, recipe="cd[loss=a]"), cell("cd", 6.0, recipe="flow")]
+    names = load(write_run(tmp_path / "d", *one)).rows["name"]
+    assert names.tolist() == ["cd, cd[loss=a]", "cd, flow"]
+    two = [cell("cd", 5.0 + steps, steps=steps, recipe=f"cd[loss={x}]") for x in "ab" for steps in (1, 2)]
+    results = load(write_run(tmp_path / "c", *two))
+    assert set(results.rows["name"]) == {"cd, cd[loss=a]", "cd, cd[loss=b]"}
+    assert better_at(results.scored).dropna().to_dict() == {1: 1, 3: 1}
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+def test_the_page_sorts_short_counts_by_their_size(tmp_path):
+    functions = SCRIPT[: SCRIPT.index("function sortBy")]
+    sort = "['1.2M', '800', '12.5k', '', '2', '9.5k'].sort((a, b) => compareCells(a, b, false).order).join()"
+    (tmp_path / "page.html").write_text(f"<body><script>{functions} document.body.textContent = {sort}</script></body>")
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --dump-dom".split()
+    line = [BROWSER, *flags, f"--user-data-dir={tmp_path / 'user'}", f"file://{tmp_path}/page.html"]
+    output = subprocess.run(line, capture_output=True, text=True, timeout=120).stdout
+    assert "<body>2,800,9.5k,12.5k,1.2M,</body>" in output
