@@ -13,8 +13,8 @@ OWN = "default"  # in --grid: each method's own
 
 
 def grids(method: Method, named: Sequence[str] | None) -> list[str | None]:
-    """The grids of a method, each once, where `named` are asked for; [None] for an adaptive one, which has none."""
-    if method.adaptive:
+    """The grids of a method, each once, where `named` are asked for; [None] for one that has none."""
+    if method.adaptive or method.own_times:
         return [None]
     return list(dict.fromkeys(str(get_grid(method.grid if name == OWN else name)) for name in named or (OWN,)))
 

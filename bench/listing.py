@@ -51,13 +51,13 @@ def _facts(method: Method) -> tuple[str, ...]:
     def net(x: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
         return x.repeat(1, recipe.outputs, 1, 1)
 
-    x, field = torch.ones(1, 1, 1, 1), Field(net, recipe.path, recipe.target)
+    x, field = torch.ones(1, 1, 1, 1), Field(net, recipe.path, recipe.target, solver=recipe.solver)
     few, some, many = (min(method.counts or [n], key=lambda count: abs(count - n)) for n in (3, 10, 20))
     sample(method, field, x, None if method.adaptive else few, noise)
     each = None if method.adaptive else _each(method, recipe, some, many)
     return (
         str(method.convergence or "-"), f"{each:g}" if each else "-", "yes" if drawn else "no",
-        method.recipe, "-" if method.adaptive else method.grid, method.reference or "-",
+        method.recipe, "-" if method.adaptive or method.own_times else method.grid, method.reference or "-",
     )  # fmt: skip
 
 

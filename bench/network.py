@@ -67,6 +67,7 @@ class Backbone:
     distribution: what an exact data set knows of itself.
     judge, weak: what guidance may need, where it was asked for.
     cost: of its training; nothing is known of it for a network without a checkpoint.
+    solver: what was learnt for the sampler, where the recipe is of that kind.
     teacher: for a student, the ordinary network at the head of its teachers, where it was asked for.
     """
 
@@ -83,6 +84,7 @@ class Backbone:
     weak: "Backbone | None" = None
     cost: Cost = UNKNOWN
     teacher: "Backbone | None" = None
+    solver: nn.Module | None = None
 
     @property
     def compiled(self) -> bool:
@@ -123,7 +125,7 @@ class Backbone:
     def field(self, label: Tensor | None) -> Field:
         """A Field with a fresh counter, for images with these labels (B,)."""
         network = Network(self.net, self.dtype, self.device)
-        return Field(network, self.path, self.recipe.target, label, self.unet.config.interval)
+        return Field(network, self.path, self.recipe.target, label, self.unet.config.interval, self.solver)
 
     def aides(self, field: Field) -> Aides:
         """What guidance may need beside this field; the evaluations of the weaker network count as the field's own."""
@@ -191,6 +193,8 @@ def load_backbone(
         net = closed_form(recipe, dataset).to(device)
         known, path = dataset.distribution, net.recipe.path
         return Backbone(net, net, net.recipe, path, "exact", dataset.name, torch.float64, device, known)
+    if get_recipe(recipe).solver:
+        return _with_solver(get_recipe(recipe), dataset, folder, device, dtype, compiled)
     name = name or recipe
     checkpoint = load(find_checkpoint(folder, dataset.name, name))
     unet = checkpoint.unet()
@@ -206,12 +210,34 @@ def load_backbone(
     return replace(ready, cost=read_cost(checkpoint))
 
 
+def _with_solver(
+    recipe: Recipe, dataset: Dataset, folder: str | None, device: torch.device, dtype: torch.dtype, compiled: bool
+) -> Backbone:
+    """The network of the recipe's teacher, with what has been learnt of how to sample it."""
+    teacher = load_backbone(recipe.teacher, dataset, folder, device, dtype, compiled)
+    name = str(recipe)
+    checkpoint, solver = load(find_checkpoint(folder, dataset.name, name)), deepcopy(recipe.solver)
+    if checkpoint.metadata.get("teacher_digest") != teacher.digest:
+        raise CheckpointError(
+            f"{checkpoint.path} was learnt for another checkpoint of {recipe.teacher} than {teacher.source} "
+            f"{teacher.digest}: retrain it with `bench train {name} --dataset {dataset.name}`, or leave {name} out."
+        )
+    try:
+        solver.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint.path} does not hold a solver of {name}: retrain it.") from error
+    source = "shipped" if checkpoint.path == shipped(dataset.name, name) else str(checkpoint.path)
+    learnt = {"source": source, "digest": f"{teacher.digest}+{checkpoint.digest}", "cost": read_cost(checkpoint)}
+    return replace(teacher, recipe=recipe, solver=solver, **learnt)
+
+
 def random_backbone(recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool) -> Backbone:
     """A randomly initialised network of a preset's size: speed needs no weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = UNet(architecture_of(get_recipe(recipe), preset))
-    return _ready(unet, recipe, get_recipe(recipe).path, "random", "random", device, dtype, compiled)
+    ready = _ready(unet, recipe, get_recipe(recipe).path, "random", "random", device, dtype, compiled)
+    return replace(ready, solver=get_recipe(recipe).solver)
 
 
 def _ready(

@@ -126,6 +126,8 @@ def expand(sweep: Sweep) -> list[Job]:
     methods = [METHODS.get(spec) for spec in sweep.methods]
     if all(method.adaptive for method in methods) and (sweep.steps or sweep.nfe or sweep.grid):
         raise InputError("--steps, --nfe and --grid have no effect: every method here is adaptive and chooses its own.")
+    if sweep.grid and all(method.adaptive or method.own_times for method in methods):
+        raise InputError("--grid has no effect: every method here brings its own times.")
     guidances = [get_guidance(spec) for spec in sweep.guidance or ()] or [None]
     jobs = [
         job
@@ -156,6 +158,8 @@ def _unfit(method: Method, recipe: Recipe, exact: bool) -> str:
         return f"{recipe} has learnt to jump, and no closed form of a noise level stands for that"
     if method.outputs > recipe.outputs or (method.outputs > 1 and exact):
         return f"it takes its variance from the network, and {'a closed form' if exact else recipe} has none"
+    if method.own_times and not recipe.solver:
+        return f"its times were learnt for one network, and {recipe} has none of them"
     if method.interval and not recipe.network.get("interval"):
         return f"it asks the network for its mean over an interval, and {recipe} knows moments only"
     return ""
@@ -208,7 +212,7 @@ def evaluations(
         return x.repeat(1, recipe.outputs, 1, 1)
 
     interval = bool(recipe.network.get("interval"))
-    field = Field(net, recipe.path, recipe.target, torch.zeros(1, dtype=torch.int64), interval)
+    field = Field(net, recipe.path, recipe.target, torch.zeros(1, dtype=torch.int64), interval, recipe.solver)
     if guidance:
         field = guidance.guide(field, Aides(lambda x, _: x.flatten(1), weak=field))
     sample(method, field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), steps, torch.zeros_like, grid)

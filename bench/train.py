@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -121,7 +121,8 @@ def plan_training(
     """
     source, where = DATASETS.get(dataset), pick_device(device)
     recipe = recipe if recipe in CLASSIFIERS else str(get_recipe(recipe))
-    _check(recipe, source, weak, half and quarter, pairs)
+    stored = "quarter" if quarter else "half" * half
+    _check(recipe, source, weak, half and quarter, stored, pairs)
     images, chosen = source.load(data_root, download), Settings(**settings)
     path = checkpoint_path(output, dataset, weak_name(recipe) if weak else recipe)
     storage: Storage = "int8" if quarter else "float16" if half else "float32"
@@ -135,13 +136,16 @@ def plan_training(
             if lesson and lesson.pairs:
                 yield from lesson.pairs.make()
             torch.manual_seed(chosen.seed)
-            trainer, facts = recipe_trainer(recipe, source, images, chosen, where, weak, lesson)
+            if get_recipe(recipe).solver:
+                trainer, facts = solver_trainer(recipe, source, chosen, lesson)
+            else:
+                trainer, facts = recipe_trainer(recipe, source, images, chosen, where, weak, lesson)
         yield from fit(trainer, facts | {"dataset": dataset, "data": images.digest}, path, storage)
 
     return Training(recipe, chosen, path, run)
 
 
-def _check(recipe: str, dataset: Dataset, weak: bool, twice: bool, pairs: int | None) -> None:
+def _check(recipe: str, dataset: Dataset, weak: bool, twice: bool, stored: str, pairs: int | None) -> None:
     if recipe == CLASSIFIER and dataset.name != "digits":
         raise InputError(f"{CLASSIFIER} is a classifier of the digits: leave out --dataset.")
     if dataset.distribution:
@@ -153,6 +157,8 @@ def _check(recipe: str, dataset: Dataset, weak: bool, twice: bool, pairs: int | 
     if twice:
         raise InputError("--half and --quarter are two ways to store the same weights: give one of them.")
     taught = None if recipe in CLASSIFIERS else get_recipe(recipe)
+    if stored and taught and taught.solver:
+        raise InputError(f"{recipe} is a handful of numbers, which are kept in full: leave out --{stored}.")
     if weak and taught.teacher:
         raise InputError(f"--weak is for a network that guides, and {recipe} is a student: leave it out.")
     if pairs and not (taught and taught.pairs):
@@ -205,6 +211,18 @@ def recipe_trainer(
     loss = recipe_loss(recipe, field, dataset.classes, settings.label_drop, lesson and lesson.teacher.field)
     trainer = Trainer(net, loss, data, settings, *_costs(lesson))
     return trainer, {"recipe": recipe, "architecture": architecture(net.config)} | facts
+
+
+def solver_trainer(
+    spec: str, dataset: Dataset, settings: Settings, lesson: Lesson
+) -> tuple[Trainer, dict[str, object]]:
+    """The trainer of a sampler's own numbers, on the network of the teacher, and the facts for its checkpoint."""
+    recipe, teacher = get_recipe(spec), lesson.teacher
+    solver = deepcopy(recipe.solver).requires_grad_(True).to(lesson.pairs.device)
+    field = replace(teacher.field, solver=solver)
+    loss = recipe_loss(recipe, field, dataset.classes, settings.label_drop, teacher.field)
+    facts = {"recipe": recipe} | teacher.facts | {"pairs": f"{len(lesson.pairs)} {lesson.pairs.digest}"}
+    return Trainer(solver, loss, lesson.pairs, settings, *_costs(lesson)), facts
 
 
 def _costs(lesson: Lesson | None) -> tuple:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from methods._field import Field, Target, weights
 from methods._grid_file import get_grid
@@ -28,6 +29,7 @@ class Recipe(Plugin, ABC):
     network: what its U-Net has otherwise than the data set's own, as {"interval": True}.
     pairs: whether it is trained on images that the teacher made, and the noise they were made of: `noise` called in the
         shape of x0 is then that noise.
+    solver: for a recipe whose network stays its teacher's, the torch module of the numbers that a sampler learns.
     critic: whether a second network, at first the teacher's, is trained beside it, as `field.net.critic`.
     """
 
@@ -40,6 +42,7 @@ class Recipe(Plugin, ABC):
     network: ClassVar[Mapping[str, object]] = {}
     pairs: ClassVar[bool] = False
     critic: ClassVar[bool] = False
+    solver: ClassVar[Module | None] = None
 
     def during(self, share: float) -> "Recipe":
         """The recipe as it stands when this share of its training, from 0 to 1, is done."""
@@ -60,6 +63,7 @@ class Method(Plugin, ABC):
     adaptive: whether it chooses its own steps; then no grid applies.
     outputs: how many of the network's outputs it reads; its recipe must have as many.
     interval: whether it asks the network for an average over an interval; its recipe must have learnt that.
+    own_times: whether it brings its own times; then no grid applies.
     counts: the only numbers of steps that it can take; None for any.
     """
 
@@ -70,6 +74,7 @@ class Method(Plugin, ABC):
     adaptive: ClassVar[bool] = False
     outputs: ClassVar[int] = 1
     interval: ClassVar[bool] = False
+    own_times: ClassVar[bool] = False
     counts: ClassVar[tuple[int, ...] | None] = None
 
     def checkpoint(self, steps: int | None) -> str:

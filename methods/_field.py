@@ -78,6 +78,7 @@ class Field:
     net: maps x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to a prediction in the shape of x; further
         channels that it may have are the prediction's `extra`.
     label: class labels (B,) that every call uses unless it is given others.
+    solver: what a recipe's `solver` has learnt for the sampler.
     interval: whether the network is one of intervals; asked at one moment, it is asked for the interval of length 0.
     """
 
@@ -86,6 +87,7 @@ class Field:
     target: Target
     label: Tensor | None = None
     interval: bool = False
+    solver: Callable[..., tuple] | None = None
 
     def __call__(self, x: Tensor, now: Moment, then: Moment | None = None, label: Tensor | None = None) -> Prediction:
         """Evaluate the network once at the state x (B, C, H, W) and the moment `now`."""

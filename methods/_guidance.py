@@ -163,6 +163,8 @@ class Blended:
         """That of both."""
         return self.good.path
 
+    solver = property(lambda self: self.good.solver)
+
     def __call__(self, x: Tensor, now: Moment, then: Moment | None = None) -> Prediction:
         weight = self.guidance.at(now)
         if weight == 0:
@@ -187,6 +189,8 @@ class Steered:
     def path(self) -> Path:
         """That of the field."""
         return self.field.path
+
+    solver = property(lambda self: self.field.solver)
 
     def __call__(self, x: Tensor, now: Moment, then: Moment | None = None) -> Prediction:
         prediction, scale = self.field(x, now, then), self.guidance.at(now)

@@ -1,6 +1,6 @@
 """Bespoke solvers: the times and weights of a solver, learnt for one network and number of steps (arXiv 2403.01329)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from methods._base import Method, Recipe, uniform
-from methods._field import Field
 from methods._path import Linear, Moment
 from methods._registry import register
 
@@ -35,11 +34,13 @@ class NonStationary(nn.Module):
         return times, self.state[key], -(self.slopes[key].tril() * gaps.to(self.slopes[key].dtype))
 
 
-def solve(field: Field, x: Tensor, moments: Sequence[Moment], a: Sequence, b: Sequence[Sequence], label=None):
+def solve(
+    velocity: Callable[[Tensor, Moment], Tensor], x: Tensor, moments: Sequence[Moment], a: Sequence, b: Sequence
+) -> Iterator[Tensor]:
     """Yield the states (B, C, H, W) of a solver with weights a (n,) and b (n, n), numbers or tensors."""
     start, slopes = x, []
     for i, now in enumerate(moments[:-1]):
-        slopes.append(field(x, now, label=label).velocity)
+        slopes.append(velocity(x, now))
         x = a[i] * start + sum(b[i][j] * slope for j, slope in enumerate(slopes))
         yield x
 
@@ -64,7 +65,7 @@ class BespokeRecipe(Recipe):
         steps = COUNTS[int(uniform(noise, x0)[0] * len(COUNTS))]
         times, a, b = field.solver(steps)
         moments = [self.path.at(t.to(x0.dtype).expand(len(x0))) for t in times]
-        *_, x = solve(teacher, noise(x0), moments, a, b, label)
+        *_, x = solve(lambda x, now: teacher(x, now, label=label).velocity, noise(x0), moments, a, b)
         return (x - x0).square().flatten(1).mean(1).log()
 
 
@@ -80,4 +81,4 @@ class Bespoke(Method):
 
     def steps(self, field, x, times, noise):
         times, a, b = field.solver(len(times) - 1)
-        yield from solve(field, x, field.path.along(times), a.tolist(), b.tolist())
+        yield from solve(lambda x, now: field(x, now).velocity, x, field.path.along(times), a.tolist(), b.tolist())

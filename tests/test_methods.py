@@ -56,7 +56,7 @@ def with_outputs(net, outputs: int):
 
 
 def field_of(recipe, net) -> Field:
-    return Field(with_outputs(net, recipe.outputs), recipe.path, recipe.target)
+    return Field(with_outputs(net, recipe.outputs), recipe.path, recipe.target, solver=recipe.solver)
 
 
 @every
