@@ -277,7 +277,9 @@ def _show_report(results, form: str) -> None:
 
 @main.command()
 @click.argument("method", metavar="METHOD")
-@click.option("--steps", type=click.IntRange(1), help="Intervals of the time grid.  [default: 10; none if adaptive]")
+@click.option(
+    "--steps", type=click.IntRange(1), help="Intervals of the time grid.  [default: 10, or the nearest it can take]"
+)
 @click.option("--count", type=click.IntRange(1, 4096), default=64, show_default=True, help="Images to draw.")
 @click.option("--output", type=click.Path(path_type=Path), default="samples.png", show_default=True, help="PNG file.")
 @click.option("--seed", type=click.IntRange(0, 4095), default=0, show_default=True, help="Seed block of the noise.")

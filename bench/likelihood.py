@@ -62,6 +62,11 @@ class Likelihood:
         names = list(dict.fromkeys(str(get_recipe(spec)) for spec in split_specs(recipes)))
         if not names:
             raise InputError("No recipe is named: give one or several, as in ddpm,flow.")
+        students = [name for name in names if get_recipe(name).student]
+        if students:
+            raise InputError(
+                f"{students[0]} is a student, which tells no density: name an ordinary recipe, as in flow."
+            )
         self.dataset = source.name
         self.backbones = {
             name: load_backbone(name, source, weights, self.device, torch.float32, False) for name in names

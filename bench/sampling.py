@@ -14,8 +14,10 @@ from bench.network import load_backbone, pick_device
 from bench.noise import ImageNoise
 from bench.pictures import mosaic
 from bench.plan import Job, Sweep, expand, normalise
+from methods import METHODS, Method
 
 BATCH = 256
+STEPS = 10  # unless told otherwise
 PIXELS = 48  # that an image is enlarged to, at least
 
 
@@ -35,18 +37,26 @@ def draw_images(
     """
     if output.suffix.lower() != ".png":
         raise InputError(f"The picture is a PNG: give --output a name that ends in .png, not {str(output)!r}.")
+    steps = steps or _default_steps(METHODS.get(method))
     sweep = normalise(Sweep(methods=[method], steps=steps and [steps], device=device, weights=weights, **options))
     if len(sweep.grid or ()) > 1:
         raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid)}.")
     job, *others = expand(sweep)
     if others:
         raise InputError("One picture shows one method: give --guidance one value.")
+    if job.skip:
+        raise InputError(f"{job.method} cannot be drawn: {job.skip}.")
     dataset = DATASETS.get(sweep.dataset)
     backbone = load_backbone(job.recipe, dataset, weights, pick_device(device), torch.float32, False)
     backbone = equip(backbone, [job.guidance] if job.guidance else [], dataset, weights)
     images, evaluations = _generate(job, backbone, seed, count)
     _save(images, output)
     return evaluations
+
+
+def _default_steps(method: Method) -> int | None:
+    """STEPS, or the nearest number of steps that the method can take."""
+    return None if method.adaptive else min(method.counts or [STEPS], key=lambda count: abs(count - STEPS))
 
 
 def _generate(job: Job, backbone, seed: int, count: int):

@@ -21,7 +21,7 @@ from bench.noise import BLOCKS, ImageNoise
 from bench.plan import Job, Sweep, evaluations, expand, normalise
 from bench.provenance import commit, utc_now
 from bench.trajectory import solution
-from methods import GRIDS, GridFile, SpecError, get_grid, trajectory
+from methods import GRIDS, GridFile, SpecError, get_grid, get_recipe, trajectory
 from methods import Path as NoisePath
 
 SEARCHED, HELD_OUT = BLOCKS - 1, BLOCKS - 2  # seed blocks far from those that a run takes
@@ -228,6 +228,10 @@ def _check_steps(jobs: list[Job]) -> None:
     for job in jobs:
         if job.skip:
             raise InputError(f"{job.method} cannot be tuned: {job.skip}.")
+        if job.method.own_times or get_recipe(job.recipe).student:
+            raise InputError(
+                f"{job.method} cannot be tuned: a student has no path of its own that a grid could follow."
+            )
         if job.steps < 2:
             raise InputError(
                 f"{job.method} takes one step within its budget, which has no interior times: raise --nfe."
