@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from bench.cli import main
 from bench.plan import Sweep
 from bench.store import read_results
-from bench.train import Settings
+from bench.trainer import Settings
 
 QUICK = ["--samples", "80", "--batch-size", "40"]
 

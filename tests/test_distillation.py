@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-import bench.train as training_module
+import bench.fit as fit_module
 from bench.data import DATASETS
 from bench.errors import InputError
 from bench.network import load_backbone
@@ -16,7 +16,8 @@ from bench.pairs import Pairs
 from bench.plan import Sweep, expand, normalise
 from bench.runner import Session
 from bench.teaching import begin_with, load_teacher
-from bench.train import plan_chain, plan_training, recipe_loss
+from bench.train import plan_chain, plan_training
+from bench.trainers import recipe_loss
 from methods import METHODS, RECIPES, Field, Linear, SpecError, get, get_recipe, sample
 from methods.bespoke import COUNTS, NonStationary
 from methods.meanflow import derivative
@@ -298,7 +299,7 @@ def test_a_student_begins_as_its_teacher():
 
 @pytest.fixture
 def short(monkeypatch):
-    monkeypatch.setattr(training_module, "LOG_EVERY", 1)
+    monkeypatch.setattr(fit_module, "LOG_EVERY", 1)
 
 
 def chain(recipe, folder, **options):

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-import bench.train as training_module
+import bench.fit as fit_module
 from bench.errors import InputError
-from bench.train import plan_training, recipe_loss
+from bench.train import plan_training
 from bench.trainer import LabelledImages, Settings, Trainer
+from bench.trainers import recipe_loss
 from methods import RECIPES, Field, get_recipe, weights
 from models import PRESETS, CheckpointError, load, weaker
 
@@ -16,8 +17,8 @@ def plan(folder, recipe="flow", **options):
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
-    monkeypatch.setattr(training_module, "LOG_EVERY", 2)
-    monkeypatch.setattr(training_module, "SAVE_EVERY", 2)
+    monkeypatch.setattr(fit_module, "LOG_EVERY", 2)
+    monkeypatch.setattr(fit_module, "SAVE_EVERY", 2)
 
 
 def test_a_killed_training_resumes_to_the_same_weights(tmp_path):
