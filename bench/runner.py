@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,19 +14,19 @@ import pandas as pd
 import torch
 
 from bench import report
-from bench.aides import equip
 from bench.data import DATASETS, as_picture
 from bench.errors import InputError
 from bench.exact import one_thread
 from bench.grids import own_grid
+from bench.loading import load_networks
 from bench.measure import PICTURED, Cell, Gauge, measure
-from bench.network import Backbone, load_backbone, pick_device, random_backbone
-from bench.plan import DTYPES, Job, Sweep, expand, normalise
+from bench.network import Backbone, pick_device
+from bench.plan import Job, Sweep, expand, normalise
 from bench.protocol import differences
 from bench.provenance import code_digest, commit, device_name, environment, fingerprint, utc_now
 from bench.store import Store, read_facts, teacher_stem
 from bench.teachers import teacher_pictures, with_teachers
-from methods import get_grid, get_recipe, is_grid_file
+from methods import get_grid, is_grid_file
 
 
 def run(**options: object) -> pd.DataFrame:
@@ -65,7 +65,7 @@ class Session:
     def __init__(self, sweep: Sweep):
         self.sweep = sweep = normalise(sweep)
         self.device = pick_device(sweep.device)
-        self.jobs, self.backbones = self._loaded(expand(sweep))
+        self.jobs, self.backbones = load_networks(expand(sweep), sweep, self.device)
         if sweep.quality:
             from bench.fidelity import Quality  # torch-fidelity takes a second to import
 
@@ -76,31 +76,6 @@ class Session:
         self.pending = [job for job in self.jobs if not self.store.done(self.cell(job))]
         self._check_protocol()
         self._teachers_kept: set[str] = set()
-
-    def _loaded(self, jobs: list[Job]) -> tuple[list[Job], dict[str, Backbone]]:
-        """The jobs and the networks they run on. A stage that is missing beside the method's main one skips its job."""
-        backbones, kept, missing = {}, [], []
-        for job in jobs:
-            try:
-                if job.recipe not in backbones:
-                    backbones[job.recipe] = self._backbone(job.recipe, jobs)
-            except InputError as error:
-                main, missing = str(get_recipe(job.method.recipe)), [*missing, error]
-                if self.sweep.recipe or job.recipe == main or len(missing) == len(jobs):
-                    raise
-                backbones[main] = backbones.get(main) or self._backbone(main, jobs)
-                job = replace(job, recipe=main, skip=str(error))
-            kept.append(job)
-        return kept, backbones
-
-    def _backbone(self, recipe: str, jobs: list[Job]) -> Backbone:
-        sweep, dtype = self.sweep, DTYPES[self.sweep.dtype]
-        if sweep.preset:
-            return random_backbone(recipe, sweep.preset, self.device, dtype, sweep.compile)
-        dataset = DATASETS.get(sweep.dataset)
-        backbone = load_backbone(recipe, dataset, sweep.weights, self.device, dtype, sweep.compile)
-        guidances = [job.guidance for job in jobs if job.recipe == recipe and job.guidance]
-        return equip(backbone, guidances, dataset, sweep.weights)
 
     def _with_teachers(self) -> dict[str, Backbone]:
         sweep = self.sweep
