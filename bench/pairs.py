@@ -84,9 +84,9 @@ class Pairs:
             self._arrays[name].flush()
 
     @property
-    def digest(self) -> str:
-        """The first 12 hexadecimal digits of the SHA-256 of the three arrays."""
-        return self._facts()["digest"]
+    def label(self) -> str:
+        """How many they are, and the first 12 hexadecimal digits of the SHA-256 of the three arrays."""
+        return f"{self.count} {self._facts()['digest']}"
 
     @property
     def cost(self) -> Cost:

@@ -36,12 +36,12 @@ def plan_chain(recipe: str, **options: object) -> list[Training]:
 
     A teacher that is a student itself is trained with the same settings, an ordinary network with the default ones.
     """
-    training = plan_training(recipe, **options)
-    taught = None if recipe in CLASSIFIERS else get_recipe(recipe)
-    if not (taught and taught.teacher) or _exists(taught.teacher, options["dataset"], options["output"]):
-        return [training]
-    given = options if get_recipe(taught.teacher).student else {name: options[name] for name in COMMON}
-    return [*plan_chain(taught.teacher, **given), training]
+    training, stages = plan_training(recipe, **options), {}
+    for before in filter(None, () if recipe in CLASSIFIERS else (get_recipe(recipe).teacher, get_recipe(recipe).start)):
+        if not _exists(before, options["dataset"], options["output"]):
+            given = options if get_recipe(before).student else {name: options[name] for name in COMMON}
+            stages |= {stage.name: stage for stage in plan_chain(before, **given)}
+    return [*stages.values(), training]
 
 
 COMMON = ("dataset", "output", "half", "quarter", "device", "data_root", "download", "seed")

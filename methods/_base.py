@@ -27,6 +27,7 @@ class Recipe(Plugin, ABC):
     learns_path: whether the path is a torch module that is trained with the network; `path` is then its first state.
     student: whether the network has learnt to jump: then its own ODE means nothing, and no closed form stands for it.
     network: what its U-Net has otherwise than the data set's own, as {"interval": True}.
+    start: the student whose weights it begins with; None for the teacher's.
     pairs: whether it is trained on images that the teacher made, and the noise they were made of: `noise` called in the
         shape of x0 is then that noise.
     solver: for a recipe whose network stays its teacher's, the torch module of the numbers that a sampler learns.
@@ -40,6 +41,7 @@ class Recipe(Plugin, ABC):
     learns_path: ClassVar[bool] = False
     student: ClassVar[bool] = False
     network: ClassVar[Mapping[str, object]] = {}
+    start: ClassVar[str | None] = None
     pairs: ClassVar[bool] = False
     critic: ClassVar[bool] = False
     solver: ClassVar[Module | None] = None
