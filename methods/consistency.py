@@ -26,8 +26,8 @@ class ConsistencyRecipe(Student, ABC):
     huber: the threshold of the pseudo-Huber distance, of each pixel; 0 for the squared error.
     """
 
-    intervals: Annotated[int, Between(1, 10_000)] = 8
-    last: Annotated[int, Between(1, 10_000)] = 128
+    intervals: Annotated[int, Between(1, 10_000)] = 4
+    last: Annotated[int, Between(1, 10_000)] = 32
     huber: Annotated[float, Between(0, 1)] = 0.03
 
     def __post_init__(self):
@@ -82,16 +82,10 @@ class ConsistencyTraining(ConsistencyRecipe):
 @register("consistency")
 @dataclass(frozen=True)
 class Consistency(Renoise):
-    """x_s = (1 - s) f(x_t, t) + s z: the end of the path, then noise again for the next step (2303.01469, alg. 1)."""
+    """x_s = (1 - s) f(x_t, t) + s z: the end of the path, then noise again for the next step (2303.01469, alg. 1).
+
+    It serves the networks of `consistency_training` too.
+    """
 
     recipe = "consistency"
     reference = "arXiv 2303.01469"
-
-
-@register("consistency_training")
-@dataclass(frozen=True)
-class ConsistencyTrained(Renoise):
-    """x_s = (1 - s) f(x_t, t) + s z as in `consistency`, with a network that asked no teacher."""
-
-    recipe = "consistency_training"
-    reference = "arXiv 2310.14189"
