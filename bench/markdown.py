@@ -1,6 +1,6 @@
 """report.md: the report where Markdown is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -55,12 +55,16 @@ def failures(shown: pd.DataFrame) -> list[str]:
     """What was not measured and why, in full, since a table cuts the reasons short."""
     if "status" not in shown:
         return []
-    rows = shown[shown["status"] != ""].to_dict("records")
-    return [f"`{row['method']}`{_steps(row)}: {row['status']}" for row in rows]
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in shown[shown["status"] != ""].to_dict("records"):
+        found.setdefault((row["method"], row["status"]), []).append(row.get("steps", ""))
+    return [f"`{method}`{_steps(steps)}: {status}" for (method, status), steps in found.items()]
 
 
-def _steps(row: Mapping[str, str]) -> str:
-    return f", {row['steps']} steps" if row.get("steps") else ""
+def _steps(counts: Sequence[str]) -> str:
+    """`, 2, 4 and 8 steps`."""
+    *others, last = dict.fromkeys(filter(None, counts)) or [""]
+    return f", {', '.join(others)}{' and ' * bool(others)}{last} step{'s' * (last != '1')}" if last else ""
 
 
 def shortened(text: str) -> str:

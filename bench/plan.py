@@ -170,7 +170,7 @@ def _uncounted(method: Method, steps: int | None) -> str:
     if method.counts is None or steps in method.counts:
         return ""
     *others, last = map(str, sorted(method.counts))
-    return f"it takes {', '.join(others)}{' or ' * bool(others)}{last} step{'s' * bool(others)}, not {steps}"
+    return f"it takes {', '.join(others)}{' or ' * bool(others)}{last} step{'s' * bool(others)} only"
 
 
 def _on_own_checkpoint(job: Job) -> Job:
