@@ -53,10 +53,9 @@ def _joined(sentences: list[str]) -> str:
 
 def failures(shown: pd.DataFrame) -> list[str]:
     """What was not measured and why, in full, since a table cuts the reasons short."""
-    if "status" not in shown:
-        return []
+    inside = shown[shown["status"] != ""].to_dict("records") if "status" in shown else []
     found: dict[tuple[str, str], list[str]] = {}
-    for row in shown[shown["status"] != ""].to_dict("records"):
+    for row in (*inside, *shown.attrs.get("left_out", ())):
         found.setdefault((row["method"], row["status"]), []).append(row.get("steps", ""))
     return [f"`{method}`{_steps(steps)}: {status}" for (method, status), steps in found.items()]
 

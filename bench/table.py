@@ -31,7 +31,8 @@ UNITS = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: ""}
 def table(results: Results) -> pd.DataFrame:
     """The rows as text for people, between the floor and the ceiling, without columns that are empty throughout.
 
-    The index is that of the rows, with `FLOOR` and `CEILING` for those two.
+    The index is that of the rows, with `FLOOR` and `CEILING` for those two. Rows that were skipped while their method
+    was measured elsewhere are left out, and stand in `attrs["left_out"]`.
     """
     if results.rows.empty:
         return pd.DataFrame()
@@ -47,7 +48,8 @@ def table(results: Results) -> pd.DataFrame:
         protocol = {"protocol": group.rows["protocol"].iloc[0]} if "protocol" in telling else {}
         floors += _floor(group, protocol)
         ceilings += _ceiling(group, protocol)
-    order = [*results.rows.index]
+    left_out = _skipped_beside_others(results.rows)
+    order = [index for index in results.rows.index if index not in left_out]
     shown = pd.DataFrame(
         [*floors, *(texts[index] for index in order), *ceilings],
         index=[FLOOR] * len(floors) + order + [CEILING] * len(ceilings),
@@ -55,7 +57,16 @@ def table(results: Results) -> pd.DataFrame:
     shown = shown[[*dict.fromkeys(key for row in texts.values() for key in row)]].fillna("")
     if not cost_tells(results.rows):
         shown = shown.drop(columns=[*_training(results.rows.iloc[0])])
-    return shown.loc[:, (shown != "").any()]
+    shown = shown.loc[:, (shown != "").any()]
+    shown.attrs["left_out"] = [texts[index] for index in left_out]
+    return shown
+
+
+def _skipped_beside_others(rows: pd.DataFrame) -> list:
+    """The index of the skipped rows whose method has measured ones."""
+    methods = pd.Series([label(row) for row in rows.to_dict("records")], index=rows.index, dtype=object)
+    measured = set(methods[rows["status"] == "ok"])
+    return [*rows.index[(rows["status"] == "skipped") & methods.isin(measured)]]
 
 
 def fronts(group: Results) -> pd.Series:
