@@ -167,9 +167,9 @@ def _unfit(method: Method, recipe: Recipe, exact: bool) -> str:
 
 def _uncounted(method: Method, steps: int | None) -> str:
     """Why the method cannot take this many steps; empty if it can."""
-    if method.counts is None or steps in method.counts:
+    if method.step_counts is None or steps in method.step_counts:
         return ""
-    *others, last = map(str, sorted(method.counts))
+    *others, last = map(str, sorted(method.step_counts))
     return f"it takes {', '.join(others)}{' or ' * bool(others)}{last} step{'s' * bool(others)} only"
 
 
@@ -183,8 +183,8 @@ def _job_within(budget: int, method: Method, recipe: Recipe, grid: str | None, g
     if method.adaptive:
         skip = "an adaptive method keeps to no budget of evaluations"
         return Job(method, str(recipe), grid, None, skip, guidance)
-    if method.counts:
-        fitting = [n for n in method.counts if evaluations(method, recipe, n, grid, guidance) <= budget]
+    if method.step_counts:
+        fitting = [n for n in method.step_counts if evaluations(method, recipe, n, grid, guidance) <= budget]
         skip = "" if fitting else f"one step takes more than {budget} evaluations"
         return Job(method, str(recipe), grid, max(fitting, default=None), skip, guidance)
     low, high = 0, budget

@@ -56,7 +56,7 @@ def draw_images(
 
 def _default_steps(method: Method) -> int | None:
     """STEPS, or the nearest number of steps that the method can take."""
-    return None if method.adaptive else min(method.counts or [STEPS], key=lambda count: abs(count - STEPS))
+    return None if method.adaptive else min(method.step_counts or [STEPS], key=lambda count: abs(count - STEPS))
 
 
 def _generate(job: Job, backbone, seed: int, count: int):

@@ -66,7 +66,7 @@ class Method(Plugin, ABC):
     outputs: how many of the network's outputs it reads; its recipe must have as many.
     interval: whether it asks the network for an average over an interval; its recipe must have learnt that.
     own_times: whether it brings its own times; then no grid applies.
-    counts: the only numbers of steps that it can take; None for any.
+    step_counts: the only numbers of steps that it can take; None for any.
     """
 
     recipe: ClassVar[str]
@@ -77,7 +77,7 @@ class Method(Plugin, ABC):
     outputs: ClassVar[int] = 1
     interval: ClassVar[bool] = False
     own_times: ClassVar[bool] = False
-    counts: ClassVar[tuple[int, ...] | None] = None
+    step_counts: ClassVar[tuple[int, ...] | None] = None
 
     def checkpoint(self, steps: int | None) -> str:
         """The recipe whose checkpoint serves for this many steps."""

@@ -47,7 +47,7 @@ class OneStepRecipe(Student, ABC):
 class OneStep(Method, ABC):
     """x0 of the noise, in one evaluation."""
 
-    counts = (1,)
+    step_counts = (1,)
 
     def steps(self, field, x, times, noise):
         now, then = field.path.along(times)

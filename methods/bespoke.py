@@ -76,7 +76,7 @@ class Bespoke(Method):
 
     recipe = "bespoke"
     reference = "arXiv 2403.01329"
-    counts = COUNTS
+    step_counts = COUNTS
     own_times = True
 
     def steps(self, field, x, times, noise):

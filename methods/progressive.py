@@ -46,7 +46,7 @@ class Progressive(Method):
     """x_s = alpha_s x0 + sigma_s eps, a step of DDIM, with the network of the stage that takes as many steps."""
 
     recipe = "progressive"
-    counts = STAGES
+    step_counts = STAGES
     reference = "arXiv 2202.00512"
 
     def checkpoint(self, steps):

@@ -73,11 +73,11 @@ def test_list_names_everything():
     assert methods["unipc"].split()[1:8] == "4 1 no ddpm logsnr arXiv 2302.04867".split()
     assert methods["dpmpp_2m_sde"].split()[1:8] == "- 1 yes ddpm logsnr arXiv 2211.01095".split()
     assert methods["heun"].split()[1:5] == "2 2 no ddpm".split()
-    recipes = {line.split()[0]: line.split()[1:4] for line in invoke("list", "recipes").output.splitlines()[1:]}
-    assert recipes["flow"] == ["velocity", "Linear", "digits"]
+    recipes = {line.split()[0]: line.split()[1:5] for line in invoke("list", "recipes").output.splitlines()[1:]}
+    assert recipes["flow"] == ["velocity", "Linear", "-", "digits"]
     assert recipes["ot_flow"] == recipes["flow"]
-    assert recipes["improved_ddpm"] == ["v", "Cosine", "digits"]
-    assert recipes["subvp"] == ["eps", "SubVP", "-"]
+    assert recipes["improved_ddpm"] == ["v", "Cosine", "-", "digits"]
+    assert recipes["subvp"] == ["eps", "SubVP", "-", "-"]
     assert invoke("list", "grids").output.splitlines()[0].startswith("karras[rho=7.0]")
 
 

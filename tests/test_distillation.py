@@ -81,7 +81,7 @@ def perfect(gaussian, name: str, steps: int) -> Field:
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])
 def test_a_perfect_student_makes_of_noise_what_the_flow_makes(name, steps, gaussian):
     method = get(name)
-    if method.counts and steps not in method.counts:
+    if method.step_counts and steps not in method.step_counts:
         pytest.skip("it cannot take as many")
     x, noise = drawn(4000, 1, 4, 4), noise_from(1)
     images = sample(method, perfect(gaussian, name, steps), x, steps, noise)

@@ -42,7 +42,7 @@ every_stepped = pytest.mark.parametrize("method", STEPPED, ids=str)
 
 def nearest_count(method, steps: int) -> int | None:
     """A number of steps that the method can take."""
-    return None if method.adaptive else min(method.counts or [steps], key=lambda count: abs(count - steps))
+    return None if method.adaptive else min(method.step_counts or [steps], key=lambda count: abs(count - steps))
 
 
 def noise_from(seed: int):
@@ -112,7 +112,7 @@ EVALUATIONS = {"midpoint": 2, "heun": 2, "rk4": 4, "dpm2": 2, "dpmpp_2s": 2, "dp
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 7, 10, 50, 999])
 def test_evaluations_are_those_of_the_steps_asked_for(method, steps):
     recipe = get_recipe(method.recipe)
-    if method.counts and steps not in method.counts:
+    if method.step_counts and steps not in method.step_counts:
         pytest.skip("it cannot take as many")
     each = EVALUATIONS.get(getattr(method, "solver", method.name), 1 + getattr(method, "corrections", 0))
     if method.name == "pndm":
@@ -128,7 +128,7 @@ def test_evaluations_are_those_of_the_steps_asked_for(method, steps):
 def test_it_yields_a_state_for_every_step(method, small_net):
     recipe = get_recipe(method.recipe)
     field = field_of(recipe, small_net)
-    for steps in method.counts or (1, 2, 3, 5, 7):
+    for steps in method.step_counts or (1, 2, 3, 5, 7):
         states = list(trajectory(method, field, torch.randn(2, 1, 8, 8), steps, noise_from(0)))
         assert len(states) == steps
         assert all(state.isfinite().all() for state in states)

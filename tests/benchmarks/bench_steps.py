@@ -21,7 +21,7 @@ def x(request):
 
 def run(method, field, x):
     with torch.inference_mode():
-        steps = max(get(method).counts or [STEPS])
+        steps = max(get(method).step_counts or [STEPS])
         for _ in trajectory(get(method), field, x, steps, torch.randn_like, "trailing"):
             pass
 
