@@ -32,7 +32,8 @@ class Cost:
 
     def __str__(self) -> str:
         """As a checkpoint keeps it."""
-        return json.dumps(dict(zip(PARTS, self._parts, strict=True)))
+        seconds = self.seconds if self.seconds is None else round(self.seconds, 1)
+        return json.dumps(dict(zip(PARTS, (self.iterations, seconds, self.teacher_nfe), strict=True)))
 
     @property
     def _parts(self) -> tuple:
