@@ -88,7 +88,7 @@ def show_training(training: Training) -> bool:
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
     ) as bars:  # fmt: skip
         task = bars.add_task(f"train {training.name}", total=training.settings.iterations, figures="")
-        making = bars.add_task("make pairs", total=None, figures="", visible=False)
+        making = bars.add_task("make pairs", total=training.pairs, figures="", visible=False)
         try:
             for done, loss, rate in training.run():
                 paired = isnan(loss)

@@ -22,13 +22,14 @@ PAIRS = 50_000  # of noise and image, unless told otherwise
 class Training:
     """A training made ready. `run` writes the checkpoint `output`; beside it lie the state and the loss curve.
 
-    It first makes the pairs that the recipe lacks, for which the loss is NaN.
+    It first makes the pairs that the recipe lacks, of `pairs` that it needs; for these the loss is NaN.
     """
 
     name: str
     settings: Settings
     output: Path
     run: Callable[[], Progress]
+    pairs: int = 0
 
 
 def plan_chain(recipe: str, **options: object) -> list[Training]:
@@ -98,7 +99,8 @@ def plan_training(
                 trainer, facts = recipe_trainer(recipe, source, images, chosen, where, weak, lesson)
         yield from fit(trainer, facts | {"dataset": dataset, "data": images.digest}, path, storage)
 
-    return Training(recipe, chosen, path, run)
+    paired = recipe not in CLASSIFIERS and get_recipe(recipe).pairs
+    return Training(recipe, chosen, path, run, (pairs or PAIRS) if paired else 0)
 
 
 def _check(recipe: str, dataset: Dataset, weak: bool, twice: bool, stored: str, pairs: int | None) -> None:
