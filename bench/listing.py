@@ -52,8 +52,8 @@ def _facts(method: Method) -> tuple[str, ...]:
         return x.repeat(1, recipe.outputs, 1, 1)
 
     x, field = torch.ones(1, 1, 1, 1), Field(net, recipe.path, recipe.target, solver=recipe.solver)
-    few, some, many = (min(method.step_counts or [n], key=lambda count: abs(count - n)) for n in (3, 10, 20))
-    sample(method, field, x, None if method.adaptive else few, noise)
+    few, some, many = map(method.nearest_count, (3, 10, 20))
+    sample(method, field, x, few, noise)
     each = None if method.adaptive else _each(method, recipe, some, many)
     return (
         str(method.convergence or "-"), f"{each:g}" if each else "-", "yes" if drawn else "no",

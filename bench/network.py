@@ -197,6 +197,15 @@ def load_backbone(
         return _with_solver(get_recipe(recipe), dataset, folder, device, dtype, compiled)
     name = name or recipe
     checkpoint = load(find_checkpoint(folder, dataset.name, name))
+    unet = trained_unet(checkpoint, recipe, dataset)
+    source = "shipped" if checkpoint.path == shipped(dataset.name, name) else str(checkpoint.path)
+    path = trained_path(get_recipe(recipe), checkpoint)
+    ready = _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
+    return replace(ready, cost=read_cost(checkpoint))
+
+
+def trained_unet(checkpoint: Checkpoint, recipe: str, dataset: Dataset) -> UNet:
+    """The network of a checkpoint. Raises CheckpointError if it was trained for another recipe or other images."""
     unet = checkpoint.unet()
     trained = (checkpoint.metadata.get("recipe"), unet.config.resolution, unet.config.image_channels)
     if trained != (recipe, dataset.resolution, dataset.channels):
@@ -204,10 +213,7 @@ def load_backbone(
             f"{checkpoint.path} was trained for {trained[0]} on {trained[2]}x{trained[1]}x{trained[1]} images, not for "
             f"{recipe} on {dataset.name}: restore the right file or retrain it."
         )
-    source = "shipped" if checkpoint.path == shipped(dataset.name, name) else str(checkpoint.path)
-    path = trained_path(get_recipe(recipe), checkpoint)
-    ready = _ready(unet, recipe, path, source, checkpoint.digest, device, dtype, compiled)
-    return replace(ready, cost=read_cost(checkpoint))
+    return unet
 
 
 def _with_solver(

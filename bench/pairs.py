@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from bench.cost import Cost
 from bench.data import Dataset
 from bench.errors import InputError, writing
 from bench.noise import BLOCKS, IMAGES_PER_BLOCK, ImageNoise, image_labels
-from bench.teaching import Teacher, labelled
+from bench.teaching import Teacher
 from methods import METHODS, sample
 
 BLOCK = BLOCKS - 1  # the seed block whose noise the pairs are made of
@@ -77,7 +78,7 @@ class Pairs:
         noise = ImageNoise(BLOCK, range(start, end))
         x = noise(torch.empty(end - start, *self._kinds["noise"][1][1:], device=self.device))
         labels = image_labels(BLOCK, range(start, end), self.classes) if self.classes else torch.zeros(end - start)
-        field = labelled(self.teacher.field, labels.to(self.device) if self.classes else None)
+        field = replace(self.teacher.field, label=labels.to(self.device) if self.classes else None)
         images = sample(METHODS.get(SOLVER), field, x, STEPS, noise, GRID)
         for name, value in (("noise", x), ("images", images), ("labels", labels)):
             self._arrays[name][start:end] = value.cpu().numpy()

@@ -148,7 +148,7 @@ def _jobs(method: Method, grid: str | None, guidance: Guidance | None, sweep: Sw
         found = [_job_within(budget, method, recipe, grid, guidance) for budget in sweep.nfe]
     else:
         counts = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
-        found = [Job(method, str(recipe), grid, steps, _uncounted(method, steps), guidance) for steps in counts]
+        found = [Job(method, str(recipe), grid, steps, method.refusal(steps), guidance) for steps in counts]
     return [job if sweep.recipe or job.skip else _on_own_checkpoint(job) for job in found]
 
 
@@ -163,14 +163,6 @@ def _unfit(method: Method, recipe: Recipe, exact: bool) -> str:
     if method.interval and not recipe.network.get("interval"):
         return f"it asks the network for its mean over an interval, and {recipe} knows moments only"
     return ""
-
-
-def _uncounted(method: Method, steps: int | None) -> str:
-    """Why the method cannot take this many steps; empty if it can."""
-    if method.step_counts is None or steps in method.step_counts:
-        return ""
-    *others, last = map(str, sorted(method.step_counts))
-    return f"it takes {', '.join(others)}{' or ' * bool(others)}{last} step{'s' * bool(others)} only"
 
 
 def _on_own_checkpoint(job: Job) -> Job:

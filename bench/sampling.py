@@ -14,7 +14,7 @@ from bench.network import load_backbone, pick_device
 from bench.noise import ImageNoise
 from bench.pictures import mosaic
 from bench.plan import Job, Sweep, expand, normalise
-from methods import METHODS, Method
+from methods import METHODS
 
 BATCH = 256
 STEPS = 10  # unless told otherwise
@@ -37,7 +37,7 @@ def draw_images(
     """
     if output.suffix.lower() != ".png":
         raise InputError(f"The picture is a PNG: give --output a name that ends in .png, not {str(output)!r}.")
-    steps = steps or _default_steps(METHODS.get(method))
+    steps = steps or METHODS.get(method).nearest_count(STEPS)
     sweep = normalise(Sweep(methods=[method], steps=steps and [steps], device=device, weights=weights, **options))
     if len(sweep.grid or ()) > 1:
         raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid)}.")
@@ -52,11 +52,6 @@ def draw_images(
     images, evaluations = _generate(job, backbone, seed, count)
     _save(images, output)
     return evaluations
-
-
-def _default_steps(method: Method) -> int | None:
-    """STEPS, or the nearest number of steps that the method can take."""
-    return None if method.adaptive else min(method.step_counts or [STEPS], key=lambda count: abs(count - STEPS))
 
 
 def _generate(job: Job, backbone, seed: int, count: int):

@@ -1,13 +1,13 @@
 """Teachers: trained networks from which students learn, with a count of what they are asked."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from bench.cost import NOTHING, Cost, read_cost
 from bench.data import Dataset
-from bench.network import find_checkpoint, trained_path
+from bench.network import find_checkpoint, trained_path, trained_unet
 from methods import Field, Recipe, get_recipe
 from models import Checkpoint, CheckpointError, UNet, load
 
@@ -50,24 +50,16 @@ def load_teacher(recipe: str, dataset: Dataset, folder: str | None, device: torc
     """The trained network of a recipe. Raises InputError if it is missing, CheckpointError if it does not fit."""
     recipe = get_recipe(recipe)
     checkpoint = load(find_checkpoint(folder, dataset.name, str(recipe)))
-    unet = checkpoint.unet()
-    config = unet.config
-    if (config.resolution, config.image_channels, config.classes) != (
-        dataset.resolution,
-        dataset.channels,
-        dataset.classes,
-    ):
-        raise CheckpointError(f"{checkpoint.path} was trained for other images than those of {dataset.name}.")
+    unet = trained_unet(checkpoint, str(recipe), dataset)
+    if unet.config.classes != dataset.classes:
+        raise CheckpointError(
+            f"{checkpoint.path} was trained for other classes than those of {dataset.name}: retrain it."
+        )
     net = Counted(unet.requires_grad_(False).to(device))
-    field = Field(net, trained_path(recipe, checkpoint), recipe.target, interval=config.interval)
+    field = Field(net, trained_path(recipe, checkpoint), recipe.target, interval=unet.config.interval)
     spent = read_cost(checkpoint)
     origin, spent = (spent.teacher, spent) if spent.teacher else (str(recipe), NOTHING)
     return Teacher(recipe, checkpoint, unet, net, field, origin, spent)
-
-
-def labelled(field: Field, label: Tensor | None) -> Field:
-    """The same field for images with these labels (B,)."""
-    return replace(field, label=label)
 
 
 def begin_with(net: nn.Module, teacher: UNet) -> None:

@@ -12,7 +12,7 @@ from torch.nn import Module
 from methods._field import Field, Target, weights
 from methods._grid_file import get_grid
 from methods._path import Path
-from methods._spec import Plugin
+from methods._spec import Plugin, SpecError
 
 Noise = Callable[[Tensor], Tensor]  # standard normal numbers in the shape of its argument: the only randomness
 
@@ -79,6 +79,17 @@ class Method(Plugin, ABC):
     own_times: ClassVar[bool] = False
     step_counts: ClassVar[tuple[int, ...] | None] = None
 
+    def refusal(self, steps: int | None) -> str:
+        """Why it cannot take this many steps; empty if it can."""
+        if self.step_counts is None or steps in self.step_counts:
+            return ""
+        *others, last = map(str, sorted(self.step_counts))
+        return f"it takes {', '.join(others)}{' or ' * bool(others)}{last} step{'s' * bool(others)} only"
+
+    def nearest_count(self, steps: int) -> int | None:
+        """The number of steps nearest to this one that it can take; None for an adaptive method."""
+        return None if self.adaptive else min(self.step_counts or [steps], key=lambda count: abs(count - steps))
+
     def checkpoint(self, steps: int | None) -> str:
         """The recipe whose checkpoint serves for this many steps."""
         return self.recipe
@@ -100,7 +111,11 @@ def trajectory(
 
     steps: intervals of the grid; None for an adaptive method, which chooses its own.
     grid: a spec such as `karras[rho=5]` or a grid file's path; None for the method's own.
+    Raises SpecError for a number of steps that the method cannot take.
     """
+    refusal = method.refusal(steps)
+    if refusal:
+        raise SpecError(f"{method.name} cannot take {steps} steps: {refusal}.")
     times = get_grid(grid or method.grid)(steps or 1, field.path)
     return method.steps(field, x * field.path.prior_std, times, noise)
 

@@ -44,14 +44,20 @@ class OneStepRecipe(Student, ABC):
 
 
 @dataclass(frozen=True)
-class OneStep(Method, ABC):
+class FewSteps(Method, ABC):
+    """x_s = alpha_s x0 + sigma_s eps: steps of DDIM, as few as the network has learnt to take."""
+
+    def steps(self, field, x, times, noise):
+        for now, then in pairwise(field.path.along(times)):
+            x = field(x, now).mix(then.alpha, then.sigma)
+            yield x
+
+
+@dataclass(frozen=True)
+class OneStep(FewSteps, ABC):
     """x0 of the noise, in one evaluation."""
 
     step_counts = (1,)
-
-    def steps(self, field, x, times, noise):
-        now, then = field.path.along(times)
-        yield field(x, now).mix(then.alpha, then.sigma)
 
 
 @dataclass(frozen=True)

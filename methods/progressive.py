@@ -1,14 +1,13 @@
 """Progressive distillation: each stage learns to take two of its teacher's steps in one (arXiv 2202.00512)."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import torch
 
-from methods._base import Method, uniform
+from methods._base import uniform
 from methods._registry import register
-from methods._students import Student
+from methods._students import FewSteps, Student
 
 STAGES = (32, 16, 8, 4, 2, 1)
 
@@ -42,7 +41,7 @@ class ProgressiveRecipe(Student):
 
 @register("progressive")
 @dataclass(frozen=True)
-class Progressive(Method):
+class Progressive(FewSteps):
     """x_s = alpha_s x0 + sigma_s eps, a step of DDIM, with the network of the stage that takes as many steps."""
 
     recipe = "progressive"
@@ -51,8 +50,3 @@ class Progressive(Method):
 
     def checkpoint(self, steps):
         return str(ProgressiveRecipe(steps or 1))
-
-    def steps(self, field, x, times, noise):
-        for now, then in pairwise(field.path.along(times)):
-            x = field(x, now).mix(then.alpha, then.sigma)
-            yield x

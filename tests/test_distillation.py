@@ -22,7 +22,7 @@ from methods import METHODS, RECIPES, Field, Linear, SpecError, get, get_recipe,
 from methods.bespoke import COUNTS, NonStationary
 from methods.meanflow import derivative
 from methods.reflow import u_shaped
-from models import PRESETS, UNet, load, save
+from models import PRESETS, CheckpointError, UNet, load, save
 
 PATH = Linear()
 STUDENTS = [name for name in RECIPES.names() if get_recipe(name).student]
@@ -90,6 +90,23 @@ def test_a_perfect_student_makes_of_noise_what_the_flow_makes(name, steps, gauss
     else:  # between steps these draw noise: the same distribution, other images
         torch.testing.assert_close(images.mean(0, keepdim=True), gaussian.mean, rtol=0, atol=0.08)
         torch.testing.assert_close(images.std(0, keepdim=True), gaussian.std, rtol=0.06, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("knowledge", "1 step only"), ("bespoke", "1, 2, 3, 4, 5, 6, 8 or 10 steps")]
+)
+def test_a_number_of_steps_that_was_not_learnt_is_refused(name, said, gaussian):
+    with pytest.raises(SpecError, match=f"{name} cannot take 7 steps: it takes {said}"):
+        sample(get(name), perfect(gaussian, name, 1), drawn(1, 1, 4, 4), 7, None)
+
+
+@pytest.mark.parametrize("found", [{"recipe": "ddpm"}, {"recipe": None}])
+def test_a_checkpoint_of_another_recipe_is_no_teacher(found, tmp_path):
+    checkpoint = load_teacher("flow", DATASETS.get("digits"), None, torch.device("cpu")).checkpoint
+    metadata = {key: value for key, value in (checkpoint.metadata | found).items() if value}
+    save(tmp_path / "digits/flow.safetensors", checkpoint.weights, metadata)
+    with pytest.raises(CheckpointError, match="not for flow on digits"):
+        load_teacher("flow", DATASETS.get("digits"), str(tmp_path), torch.device("cpu"))
 
 
 def paired(gaussian, count: int):

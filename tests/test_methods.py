@@ -40,11 +40,6 @@ every = pytest.mark.parametrize("method", VARIANTS, ids=str)
 every_stepped = pytest.mark.parametrize("method", STEPPED, ids=str)
 
 
-def nearest_count(method, steps: int) -> int | None:
-    """A number of steps that the method can take."""
-    return None if method.adaptive else min(method.step_counts or [steps], key=lambda count: abs(count - steps))
-
-
 def noise_from(seed: int):
     generator = torch.Generator().manual_seed(seed)
     return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype)
@@ -145,7 +140,7 @@ def test_the_same_seed_gives_the_same_image_at_any_batch_size(method, small_net)
             indices = range(start, min(start + batch_size, 16))
             noise = ImageNoise(0, indices)
             x = noise(torch.empty(len(indices), 1, 8, 8))
-            batches.append(sample(method, field, x, nearest_count(method, 7), noise))
+            batches.append(sample(method, field, x, method.nearest_count(7), noise))
         return torch.cat(batches)
 
     # An adaptive solver's steps depend on the batch, so its images agree only as far as its tolerance goes.
@@ -172,7 +167,7 @@ def test_it_keeps_the_dtype_and_leaves_its_input_alone(method, small_net):
     recipe = get_recipe(method.recipe)
     x = torch.randn(2, 1, 8, 8)
     before = x.clone()
-    images = sample(method, field_of(recipe, small_net), x, nearest_count(method, 3), noise_from(0))
+    images = sample(method, field_of(recipe, small_net), x, method.nearest_count(3), noise_from(0))
     assert (images.dtype, images.shape) == (x.dtype, x.shape)
     torch.testing.assert_close(x, before, rtol=0, atol=0)
 
