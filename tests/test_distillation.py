@@ -487,3 +487,18 @@ def test_the_shipped_students_make_their_teachers_images(name, steps, most, taug
     assert error < most < eulers
     assert backbone.cost.teacher == "flow"
     assert backbone.cost.iterations > 0
+
+
+def test_step_counts_that_a_method_does_not_take_are_told_once(tmp_path):
+    from bench.markdown import failures
+    from bench.results import load as load_results
+    from bench.table import table
+
+    session = Session(Sweep("knowledge", steps="1,2,4", samples=70, timing=False, output=str(tmp_path)))
+    for _ in session.execute():
+        pass
+    rows = session.store.frame()
+    assert rows["status"].tolist() == ["ok", "skipped", "skipped"]
+    shown = table(load_results(tmp_path))
+    assert shown["method"].tolist() == ["real images", "knowledge", "noise"]
+    assert failures(shown) == ["`knowledge`, 2 and 4 steps: skipped: it takes 1 step only"]
