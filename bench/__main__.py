@@ -1,5 +1,5 @@
-"""`python -m bench` is `bench`."""
+"""`python -m samplerbench` is `bench`."""
 
-from bench.cli import main
+from samplerbench.cli.main import main
 
 main(prog_name="bench")

@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
-from models.unet import UNet, UNetConfig
+from samplerbench.models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
+from samplerbench.models.unet import UNet, UNetConfig
 
 SCALE = ".scale"  # what the names of the scales of an 8-bit weight's rows end with
 Storage = Literal["float32", "float16", "int8"]
@@ -43,7 +43,7 @@ class Checkpoint:
 
     def unet(self) -> UNet:
         """The U-Net of this file, in evaluation mode. Raises CheckpointError if the file holds another architecture."""
-        return self._build(UNet, UNetConfig, "a flowbench U-Net")
+        return self._build(UNet, UNetConfig, "a samplerbench U-Net")
 
     def noisy_classifier(self) -> NoisyClassifier:
         """The same for a noise-aware classifier."""
@@ -132,4 +132,4 @@ def _float32(tensor: Tensor) -> Tensor:
 
 def shipped(dataset: str, name: str) -> Path:
     """Where the weights that come with the package lie, whether or not they exist."""
-    return Path(str(files("models") / "weights" / dataset / f"{name}.safetensors"))
+    return Path(str(files("samplerbench.models") / "weights" / dataset / f"{name}.safetensors"))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.unet import Downsample, Stage, TimeEmbedding
+from samplerbench.models.unet import Downsample, Stage, TimeEmbedding
 
 LEAST_NOISE, MOST_NOISE = 10.0, -10.0  # the log-SNRs between which it is trained
 

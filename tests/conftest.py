@@ -7,7 +7,7 @@ import torch
 from hypothesis import settings
 from torch import Tensor, nn
 
-from methods import Field, Path
+from samplerbench.methods import Field, Path
 
 settings.register_profile("shared-machine", deadline=None, derandomize=True)
 settings.load_profile("shared-machine")
@@ -119,13 +119,13 @@ def small_net() -> SmallNet:
 
 @pytest.fixture(scope="session")
 def digits():
-    from bench.data import DATASETS
+    from samplerbench.data.datasets import DATASETS
 
     return DATASETS.get("digits").load()
 
 
 @pytest.fixture(scope="session")
 def real(digits):
-    from bench.features import Extractor, RealFeatures
+    from samplerbench.metrics.features import Extractor, RealFeatures
 
     return RealFeatures(digits, Extractor("digits-cnn", torch.device("cpu")))

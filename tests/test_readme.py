@@ -7,8 +7,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bench.cli import main
-from methods import METHODS, DiscreteVP, Field, get, sample
+from samplerbench.cli.main import main
+from samplerbench.methods import METHODS, DiscreteVP, Field, get, sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

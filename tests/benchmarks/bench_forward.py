@@ -6,7 +6,7 @@ pytest tests/benchmarks/bench_forward.py
 import pytest
 import torch
 
-from models import PRESETS, UNet
+from samplerbench.models import PRESETS, UNet
 
 
 @pytest.mark.parametrize(("preset", "batch"), [("digits", 256), ("cifar10", 4)])

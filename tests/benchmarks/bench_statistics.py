@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 
-from bench.frechet import Reference, Statistics
+from samplerbench.metrics.frechet import Reference, Statistics
 
 WIDTHS = {"digits-cnn": 64, "inception": 2048}
 

@@ -7,7 +7,7 @@ import diffusers
 import pytest
 import torch
 
-from methods import METHODS, DiscreteVP, Field, Linear, get, get_recipe, trajectory
+from samplerbench.methods import METHODS, DiscreteVP, Field, Linear, get, get_recipe, trajectory
 
 STEPS = 50
 SHAPES = {"tiny": (1, 1, 8, 8), "64 images": (64, 3, 32, 32)}

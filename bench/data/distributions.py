@@ -1,0 +1,145 @@
+"""Distributions of images whose noised versions are known in closed form: the truth that a sampler can be held to."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from math import atan2, hypot, log, pi
+
+import torch
+from torch import Tensor
+from torchdiffeq import odeint
+
+from samplerbench.methods import Path
+from samplerbench.metrics.frechet import Statistics
+
+PRECISION = 1e-13  # tolerances of flows that have no closed form; those of 1e-11 differ from it by 1e-8
+
+
+class Distribution(ABC):
+    """Images as vectors x0 (B, D), and what the best network would say of x = alpha x0 + sigma eps.
+
+    settled: the ratio sigma / alpha below which the posterior mean of x0 no longer changes along the flow.
+    """
+
+    settled: float = 0.0
+
+    @abstractmethod
+    def posterior(self, x: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """E[x0 | x] and E[eps | x], both (B, D), for x (B, D); alpha and sigma broadcast to (B, 1)."""
+
+    def log_density(self, x: Tensor) -> Tensor | None:
+        """log p(x0) of x0 (B, D), in nats: (B,); None for what has no density."""
+        return None
+
+    @abstractmethod
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Independent draws (count, D) in float64."""
+
+    @property
+    @abstractmethod
+    def statistics(self) -> Statistics:
+        """The exact mean and covariance."""
+
+    def flow(self, x: Tensor, path: Path, start: float = 1.0, end: float = 0.0) -> Tensor:
+        """Where the probability-flow ODE takes x (B, D) from time `start` to time `end`, to about 1e-10.
+
+        Every Gaussian path is the circle x = cos(u) x0 + sin(u) eps up to its scale (arXiv 2206.00364, section 2), on
+        which dx/du = cos(u) E[eps | x] - sin(u) E[x0 | x] is smooth from noise to data.
+        """
+        now, then = path.along(torch.tensor([start, end], dtype=torch.float64))
+        first, last = atan2(now.sigma, now.alpha), atan2(then.sigma, then.alpha)
+
+        def slope(u: Tensor, x: Tensor) -> Tensor:
+            x0, eps = self.posterior(x, u.cos(), u.sin())
+            return u.cos() * eps - u.sin() * x0
+
+        angles = torch.tensor([first, max(last, min(first, self.settled))], dtype=torch.float64)
+        x = odeint(slope, x / hypot(now.alpha, now.sigma), angles, rtol=PRECISION, atol=PRECISION, method="dopri8")[-1]
+        if last < angles[1]:
+            x0, eps = self.posterior(x, angles[1].cos(), angles[1].sin())
+            x = torch.tensor(last).cos() * x0 + torch.tensor(last).sin() * eps
+        return hypot(then.alpha, then.sigma) * x
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianMixture(Distribution):
+    """Gaussians in equal shares: means (K, D), and covariances by their axes (K, D, D), as columns, and variances."""
+
+    means: Tensor
+    axes: Tensor
+    variances: Tensor  # (K, D)
+
+    @cached_property
+    def _centres(self) -> Tensor:
+        """The means in the axes of their Gaussians: (K, 1, D)."""
+        return self.means[:, None] @ self.axes
+
+    def log_density(self, x):
+        z = x @ self.axes - self._centres  # (K, B, D)
+        logs = -(z.square() / self.variances[:, None] + (2 * pi * self.variances[:, None]).log()).sum(2) / 2
+        return logs.logsumexp(0) - log(len(self.means))
+
+    def posterior(self, x, alpha, sigma):
+        variances = self.variances[:, None]
+        total = alpha**2 * variances + sigma**2  # (K, B or 1, D)
+        z = (x @ self.axes - alpha * self._centres) / total
+        shares = (-(z.square() * total + total.log()).sum(2) / 2).softmax(0)[..., None]
+        x0 = (shares * (self.means[:, None] + (alpha * variances * z) @ self.axes.mT)).sum(0)
+        return x0, (shares * ((sigma * z) @ self.axes.mT)).sum(0)
+
+    def draw(self, count, generator):
+        chosen = torch.randint(len(self.means), (count,), generator=generator)
+        z = torch.randn(count, self.means.shape[1], generator=generator, dtype=torch.float64)
+        scaled = z * self.variances[chosen].sqrt()
+        return self.means[chosen] + torch.einsum("bde,be->bd", self.axes[chosen], scaled)
+
+    @property
+    def statistics(self):
+        mean = self.means.mean(0)
+        within = (self.axes * self.variances[:, None]) @ self.axes.mT
+        apart = self.means - mean
+        return Statistics.known(mean, within.mean(0) + apart.T @ apart / len(self.means))
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian(GaussianMixture):
+    """One Gaussian: its flow stretches every axis by the ratio of its standard deviations."""
+
+    def flow(self, x, path, start=1.0, end=0.0):
+        now, then = path.along(torch.tensor([start, end], dtype=torch.float64))
+        before, after = (moment.alpha**2 * self.variances[0] + moment.sigma**2 for moment in (now, then))
+        along = (x - now.alpha * self.means[0]) @ self.axes[0] * (after / before).sqrt()
+        return then.alpha * self.means[0] + along @ self.axes[0].T
+
+
+@dataclass(frozen=True, eq=False)
+class Empirical(Distribution):
+    """A finite set of images (N, D), each as likely: the best network for it knows them all by heart."""
+
+    images: Tensor
+
+    settled = 1e-3
+
+    def posterior(self, x, alpha, sigma):
+        sigma = sigma.clamp(min=1e-9)  # at sigma = 0 only eps is undefined; it has no weight there
+        closeness = alpha * (x @ self.images.T) - alpha**2 * self.images.square().sum(1) / 2  # |x|^2 is in all of them
+        x0 = (closeness / sigma**2).softmax(1) @ self.images
+        return x0, (x - alpha * x0) / sigma
+
+    def draw(self, count, generator):
+        return self.images[torch.randint(len(self.images), (count,), generator=generator)]
+
+    @property
+    def statistics(self):
+        centred = self.images - self.images.mean(0)
+        return Statistics.known(self.images.mean(0), centred.T @ centred / len(self.images))
+
+
+def cosines(size: int) -> Tensor:
+    """The orthonormal two-dimensional cosine basis of images of size x size, as columns (D, D), slow ones first."""
+    place = torch.arange(size, dtype=torch.float64)
+    rows = ((place + 0.5) * place[:, None] * pi / size).cos()
+    rows = rows / rows.norm(dim=1, keepdim=True)
+    both = torch.einsum("ix,jy->ijxy", rows, rows).flatten(2).flatten(0, 1)
+    order = (place[:, None] + place).flatten().argsort(stable=True)
+    return both[order].T

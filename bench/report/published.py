@@ -1,0 +1,71 @@
+"""Figures that others have published for a data set, to stand beside ours."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from samplerbench.errors import InputError
+from samplerbench.report.table import number, with_interval
+from samplerbench.store.results import Results
+
+COLUMNS = "method model grid nfe fid source confirmed".split()
+OURS = "this report"  # the source of our rows
+FOLDERS = (Path("results/published"), Path(__file__).parents[2] / "results/published")
+
+
+def published(dataset: str) -> pd.DataFrame:
+    """The published FIDs (by Inception) on a data set: method, model, grid, nfe, fid, source, confirmed; or no rows.
+    `given` is the FID as it was written.
+
+    They are read from results/published/<dataset>.csv here, or else beside the source.
+    Raises InputError if that file is not such a table.
+    """
+    path = next((file for folder in FOLDERS if (file := folder / f"{dataset}.csv").is_file()), None)
+    if path is None:
+        return pd.DataFrame(columns=[*COLUMNS, "given"])
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
+        return frame.assign(given=frame["fid"]).astype({"nfe": "float64", "fid": "float64"})
+    except (OSError, ValueError, KeyError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(
+            f"{str(path)!r} is no table of published figures with the columns {COLUMNS}: {problem}"
+        ) from error
+
+
+def comparable(group: Results) -> pd.DataFrame:
+    """What to show beside the rows of one protocol: nothing unless they have a FID by Inception."""
+    datasets = group.scored["dataset"].unique()
+    return published(datasets[0] if len(datasets) == 1 and group.fid == "FID" else "")
+
+
+def beside_ours(group: Results) -> pd.DataFrame:
+    """Ours and the published figures as text, by evaluations; empty if there is nothing published to show."""
+    theirs = comparable(group)
+    if theirs.empty:
+        return pd.DataFrame()
+    ours = [(row["nfe"], row["fid"], _ours(row)) for _, row in group.scored.iterrows()]
+    others = [(row["nfe"], row["fid"], _theirs(row)) for _, row in theirs.iterrows()]
+    rows = sorted([*ours, *others], key=lambda entry: entry[:2])
+    return pd.DataFrame([row for *_, row in rows])
+
+
+def _ours(row: pd.Series) -> dict:
+    network = f"{row['recipe']} (ours)"
+    return _line(row["nfe"], row["name"], network, row["grid"], with_interval(row), OURS)
+
+
+def _theirs(row: pd.Series) -> dict:
+    source = row["source"] + " (second-hand)" * (row["confirmed"] == "secondary")
+    return _line(row["nfe"], row["method"], row["model"], row["grid"], row["given"], source)
+
+
+def _line(nfe: float, method: str, network: str, grid: str, fid: str, source: str) -> dict:
+    return {
+        "NFE": number(nfe, "{:g}"),
+        "method": method,
+        "network": network,
+        "grid": grid,
+        "FID": fid,
+        "source": source,
+    }

@@ -1,0 +1,91 @@
+"""Several runs in one report."""
+
+import json
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from samplerbench.errors import InputError, writing
+from samplerbench.regression.compare import NotComparable
+from samplerbench.store.protocol import differences
+from samplerbench.store.results import Results, assemble, load
+from samplerbench.store.run_directory import to_csv
+
+DEFAULT_OUTPUT = Path("results/report")
+
+
+def merge(runs: Sequence[Path], output: Path, mixed: bool = False) -> Results:
+    """The rows of several runs, each under the name of its run; `write` puts them into `output`.
+
+    mixed: whether runs under different protocols may stand together, each protocol judged by itself.
+    Raises NotComparable if they may not, InputError for what is no run.
+    """
+    read = {name: load(folder) for name, folder in named(runs).items()}
+    for name, results in read.items():
+        if "" not in results.facts:
+            parts = ", ".join(results.facts)
+            raise InputError(f"{name!r} is itself a report of several runs: give the runs it was made from ({parts}).")
+    facts = {name: results.facts[""] for name, results in read.items()}
+    if not mixed:
+        _check_protocols(facts)
+    return assemble(output, {name: results.rows for name, results in read.items()}, facts)
+
+
+def named(runs: Sequence[Path]) -> dict[str, Path]:
+    """A name for every run: its folder's, with as much of the path before it as it takes to tell them apart."""
+    parts = [run.resolve().parts[1:] for run in runs]
+    if len(set(parts)) < len(parts):
+        raise InputError("The same run is given twice: give each of them once.")
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["-".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, runs, strict=True))
+
+
+def write(results: Results, runs: Sequence[Path], mixed: bool) -> None:
+    """Put results.csv, run.json and the raw data of merged runs into the folder of the results.
+
+    Raises InputError if the folder is one of the runs, holds a run of its own, or cannot be written.
+    """
+    output = results.folder
+    _check_free(output)
+    command = ["bench", "report", *map(str, runs), "--output", str(output), *["--mixed"] * mixed]
+    with writing(output):
+        shutil.rmtree(output / "raw", ignore_errors=True)
+        output.mkdir(parents=True, exist_ok=True)
+        for name, run in named(runs).items():
+            if (run / "raw").is_dir():
+                shutil.copytree(run / "raw", output / "raw" / name)
+        stored = results.rows.drop(columns=["machine", "name"])
+        (output / "results.csv").write_text(to_csv(stored), encoding="utf-8")
+        facts = {"command": shlex.join(command), "runs": results.facts}
+        (output / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_protocols(facts: Mapping[str, dict]) -> None:
+    protocols = {run["protocol"] for run in facts.values()}
+    if len(protocols) > 1:
+        what = ", ".join(differences([run["quality"] for run in facts.values()]))
+        raise NotComparable(
+            f"The runs follow different protocols, so their figures do not compare: "
+            f"{what or 'the data, the reference or the extractor'}. Add --mixed to report them side by side."
+        )
+
+
+def _check_free(output: Path) -> None:
+    """Refuse a folder that holds anything but an earlier merged report."""
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise InputError(f"{str(output)!r} is a file: choose another --output.")
+    if any(output.iterdir()) and not (_facts(output) or {}).get("runs"):
+        raise InputError(f"{str(output)!r} holds something else than a merged report: choose another --output.")
+
+
+def _facts(folder: Path) -> dict | None:
+    try:
+        return json.loads((folder / "run.json").read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,42 @@
+"""UniPC, a predictor-corrector without extra evaluations (arXiv 2302.04867)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from samplerbench.methods.core.multistep_weights import lambda_weights
+from samplerbench.methods.core.plugin import Between
+from samplerbench.methods.core.registry import register
+from samplerbench.methods.exponential._x0_multistep import X0Multistep
+
+
+@register("unipc")
+@dataclass(frozen=True)
+class UniPC(X0Multistep):
+    r"""x' = sigma'/sigma x - alpha' (e^-h - 1) x0 - alpha' B(h) sum_k rho_k (x0_k - x0) / r_k,  R rho = b (section 3).
+
+    UniP-p takes the last p evaluations; UniC-p adds the one at x', which the next step makes anyway, and raises the
+    order of convergence by one. The solved rho are the interpolating polynomial's, whatever B(h) is; `variant` matters
+    where 1/2 stands for rho, with two evaluations: B = -h (bh1) or e^-h - 1 (bh2). The order rises over the first steps
+    and falls over the last. One evaluation a step.
+    """
+
+    order: Annotated[int, Between(1, 4)] = 3
+    variant: Literal["bh1", "bh2"] = "bh2"
+    corrector: bool = True
+
+    reference = "arXiv 2302.04867"
+
+    @property
+    def convergence(self) -> int:
+        return self.order + self.corrector
+
+    def predictor_weights(self, grid):
+        return lambda_weights(grid, self._counts(grid), 1, two_point=self.variant)
+
+    def corrector_weights(self, grid):
+        counts = [count + 1 for count in self._counts(grid)]
+        return lambda_weights(grid, counts, 1, ahead=True, two_point=self.variant) if self.corrector else []
+
+    def _counts(self, grid):
+        n = len(grid) - 1
+        return [min(i + 1, n - i, self.order) for i in range(n)]

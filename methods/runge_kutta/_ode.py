@@ -1,0 +1,71 @@
+"""The probability-flow ODE dx/dt = velocity(x, t), in fixed steps of our own or in those of an adaptive torchdiffeq."""
+
+from abc import ABC
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isinf
+from typing import Annotated, Literal
+
+import torch
+from torchdiffeq import odeint
+
+from samplerbench.methods.core.coordinates import inner_points
+from samplerbench.methods.core.method import Method
+from samplerbench.methods.core.plugin import Between, SpecError
+from samplerbench.methods.runge_kutta._tableau import TABLEAUS, TIME, runge_kutta
+
+Solver = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun"]
+
+
+@dataclass(frozen=True)
+class ODE(Method, ABC):
+    """Integrate the ODE from noise to data; a subclass says on which recipe.
+
+    euler takes 1 evaluation a step, midpoint and heun 2, rk4 4; the adaptive solvers take as many as `rtol` and `atol`
+    (1e-5 unless given) demand. Where the velocity is singular at t = 0, as on variance-preserving paths, the last
+    interval is one evaluation of x0 instead, and adaptive solvers stop at the path's t_min for it.
+    """
+
+    solver: Solver = "euler"
+    rtol: Annotated[float | None, Between(1e-12, 1)] = None
+    atol: Annotated[float | None, Between(1e-12, 1)] = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.adaptive and (self.rtol, self.atol) != (None, None):
+            raise SpecError(f"{self.name}: rtol and atol have no effect on {self.solver}; use solver=dopri5, say.")
+
+    @property
+    def adaptive(self) -> bool:
+        return self.solver not in TABLEAUS
+
+    @property
+    def order(self) -> int | None:
+        return None if self.adaptive else TABLEAUS[self.solver].order
+
+    def steps(self, field, x, times, noise):
+        path, times = field.path, times.tolist()
+        singular = isinf(path.along(torch.zeros(1))[0].d_sigma) and times[-1] == 0
+        if singular and self.adaptive:
+            times.insert(-1, path.t_min)
+
+        grid = path.along(torch.tensor(times, dtype=torch.float64))
+        inner = inner_points(path, grid[:-1], grid[1:], [] if self.adaptive else TABLEAUS[self.solver].inner, "t")
+        for (now, then), points in zip(pairwise(grid), inner, strict=True):
+            if singular and then.t == 0:
+                x = field(x, now).x0
+            elif self.adaptive:
+                x = self._adapt(field, x, now.t, then.t)
+            else:
+                x = runge_kutta(TABLEAUS[self.solver], TIME, field, x, [now, *points, then])
+            yield x
+
+    def _adapt(self, field, x, start, end):
+        def velocity(t, x):
+            return field(x, field.path.along(t[None])[0]).velocity
+
+        interval = torch.tensor([start, end], dtype=torch.float64, device=x.device)
+        # Without `step_t` the solver steps past the end, to times that do not exist, and interpolates back.
+        options = {"step_t": interval[1:], "max_num_steps": 10_000}
+        rtol, atol = self.rtol or 1e-5, self.atol or 1e-5
+        return odeint(velocity, x, interval, method=self.solver, rtol=rtol, atol=atol, options=options)[-1]

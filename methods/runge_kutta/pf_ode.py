@@ -1,0 +1,15 @@
+"""The probability-flow ODE of a diffusion model (arXiv 2011.13456, section 4.3)."""
+
+from dataclasses import dataclass
+
+from samplerbench.methods.core.registry import register
+from samplerbench.methods.runge_kutta._ode import ODE
+
+
+@register("pf_ode")
+@dataclass(frozen=True)
+class PFODE(ODE):
+    """dx/dt = alpha' x0(x, t) + sigma' eps(x, t) on a diffusion checkpoint: the twin of its SDE (eq. 13)."""
+
+    recipe = "ddpm"
+    reference = "arXiv 2011.13456"

@@ -1,0 +1,80 @@
+"""Predictor-corrector and ancestral sampling of the variance-exploding SDE (arXiv 2011.13456)."""
+
+from abc import ABC
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+from typing import Annotated, Literal
+
+from samplerbench.methods.core.coordinates import has_signal, noise_ratio
+from samplerbench.methods.core.method import Method
+from samplerbench.methods.core.path import posterior_std
+from samplerbench.methods.core.plugin import Between, SpecError
+from samplerbench.methods.core.registry import register
+
+
+@dataclass(frozen=True)
+class VarianceExploding(Method, ABC):
+    """On the SDE of x / alpha, into which every path converts: any Gaussian checkpoint serves as one of the VE kind."""
+
+    variance: Literal["small", "large"] = "small"
+
+    recipe = "ddpm"
+    grid = "logsnr"
+    reference = "arXiv 2011.13456"
+
+    def steps(self, field, x, times, noise):
+        for now, then in pairwise(field.path.along(times)):
+            x = field(x, now).mix(then.alpha, then.sigma**2 * now.alpha / (then.alpha * now.sigma))
+            if then.t > 0:
+                x = x + self._std(now, then) * noise(x)
+                x = self.correct(field, x, then, noise)
+            yield x
+
+    def _std(self, now, then):
+        if self.variance == "small":
+            return posterior_std(now, then)
+        if not has_signal(now):
+            raise SpecError(f"{self.name}: this variance is infinite where there is no signal; use variance=small.")
+        return then.alpha * sqrt(noise_ratio(now) ** 2 - noise_ratio(then) ** 2)
+
+    def correct(self, field, x, now, noise):
+        return x
+
+
+@register("ancestral")
+@dataclass(frozen=True)
+class Ancestral(VarianceExploding):
+    r"""x' = x + (sigma^2 - sigma'^2) score + tau z,  tau^2 = sigma'^2 (sigma^2 - sigma'^2) / sigma^2 (eq. 47).
+
+    In the frame x / alpha of the VE SDE, sigma its noise level. `variance`: tau^2 as above, or sigma^2 - sigma'^2, the
+    reverse diffusion sampler (large). The last step adds no noise. One evaluation a step.
+    """
+
+
+@register("pc")
+@dataclass(frozen=True)
+class PC(VarianceExploding):
+    r"""A step of `ancestral`, then `corrections` times x + e score + sqrt(2 e) z,  e = 2 (snr |z|/|score|)^2 (alg. 4).
+
+    In the frame x / alpha of the VE SDE. The paper takes the norms' means over the batch, which would make an image
+    depend on its batch. `norms`: what they are on noise, e = 2 (snr sigma)^2 (expected), or each image's own (image),
+    which biases small images. The last step is not corrected. 1 + `corrections` evaluations a step.
+    """
+
+    snr: Annotated[float, Between(0, 1)] = 0.16
+    corrections: Annotated[int, Between(0, 100)] = 1
+    norms: Literal["expected", "image"] = "expected"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.corrections and (self.snr, self.norms) != (0.16, "expected"):
+            raise SpecError(f"{self.name}: snr and norms have no effect without corrections; leave them out.")
+
+    def correct(self, field, x, now, noise):
+        for _ in range(self.corrections):
+            eps, z, r = field(x, now).eps, noise(x), self.snr
+            if self.norms == "image":
+                r = r * (z.flatten(1).norm(dim=1) / eps.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
+            x = x + (2 * now.sigma) * (r * z - r**2 * eps)
+        return x

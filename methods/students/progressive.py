@@ -1,0 +1,52 @@
+"""Progressive distillation: each stage learns to take two of its teacher's steps in one (arXiv 2202.00512)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from samplerbench.methods.core.method import uniform
+from samplerbench.methods.core.registry import register
+from samplerbench.methods.students._base import FewSteps, Student
+
+STAGES = (32, 16, 8, 4, 2, 1)
+
+
+@register("progressive")
+@dataclass(frozen=True)
+class ProgressiveRecipe(Student):
+    """|| v(x_t, t) - v* ||^2 at t = i / steps, where one step with v* ends where two of the teacher end (algorithm 2).
+
+    The first stage learns from `flow` at twice its steps, every later one from the stage before.
+    """
+
+    steps: Literal[32, 16, 8, 4, 2, 1] = 1
+
+    @property
+    def teacher(self) -> str:
+        return "flow" if self.steps == STAGES[0] else str(ProgressiveRecipe(2 * self.steps))
+
+    def loss(self, field, x0, label, noise, teacher):
+        i = (uniform(noise, x0) * self.steps).ceil()
+        now, middle = (self.path.at((i - part) / self.steps) for part in (0, 0.5))
+        x = self.path.mix(x0, noise(x0), now)
+
+        with torch.no_grad():
+            first = teacher(x, now, label=label)
+            second = teacher(first.mix(middle.alpha, middle.sigma), middle, label=label)
+            # On the straight path a step of DDIM is one of Euler: two end where one with the mean velocity does.
+            target = (first.velocity + second.velocity) / 2
+        return (field(x, now, label=label).velocity - target).square().flatten(1).mean(1)
+
+
+@register("progressive")
+@dataclass(frozen=True)
+class Progressive(FewSteps):
+    """x_s = alpha_s x0 + sigma_s eps, a step of DDIM, with the network of the stage that takes as many steps."""
+
+    recipe = "progressive"
+    step_counts = STAGES
+    reference = "arXiv 2202.00512"
+
+    def checkpoint(self, steps):
+        return str(ProgressiveRecipe(steps or 1))

@@ -1,0 +1,193 @@
+"""Likelihoods of Gaussians, which are known, and the command."""
+
+import json
+from dataclasses import replace
+from math import log, pi
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+
+from samplerbench.cli.main import main
+from samplerbench.errors import InputError
+from samplerbench.methods import GRIDS, VP, DiscreteVP, Field, Linear
+from samplerbench.metrics.bound import bound, log_bin
+from samplerbench.metrics.log_density import log_density, log_normal
+from samplerbench.sweep.likelihood import Likelihood
+
+
+def seeded(seed: int):
+    generator = torch.Generator().manual_seed(seed)
+    return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype)
+
+
+def normal(gaussian, x):
+    """log N(x; mean, std^2) of each image."""
+    return (log_normal((x - gaussian.mean) / gaussian.std, 1.0) - gaussian.std.log().sum()).flatten()
+
+
+# The density by the ODE
+
+
+def test_the_density_of_a_gaussian_is_exact(gaussian):
+    """On the straight path the ODE runs all the way; its Jacobian is diagonal, so one probe gives the whole trace."""
+    x = gaussian.mean + gaussian.std * seeded(0)(torch.empty(5, 1, 4, 4, dtype=torch.float64))
+    found = log_density(gaussian.field(Linear(), "velocity"), x, seeded(1), tolerance=1e-9)
+    torch.testing.assert_close(found, normal(gaussian, x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", [VP(), DiscreteVP()], ids=lambda path: type(path).__name__)
+def test_where_the_velocity_is_singular_it_is_that_of_the_flow_from_t_min(path, gaussian):
+    x = gaussian.mean + gaussian.std * seeded(0)(torch.empty(5, 1, 4, 4, dtype=torch.float64))
+    found = log_density(gaussian.field(path), x, seeded(1), tolerance=1e-8)
+    images = torch.stack([gaussian.flow(path, x + offset, path.t_min, 1.0) for offset in (0.0, 1.0)])
+    stretch = (images[1] - images[0]).log().flatten(1).sum(1)  # the flow is affine in each pixel
+    torch.testing.assert_close(found, log_normal(images[0], 1.0) + stretch, rtol=0, atol=1e-4)
+    assert (found - normal(gaussian, x)).abs().max() < 0.05, "t_min and the prior cost little"
+
+
+def test_hutchinsons_estimate_is_unbiased_where_pixels_are_correlated():
+    root = torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) / 2
+    covariance, path = root @ root.T + 0.1 * torch.eye(4, dtype=torch.float64), Linear()
+
+    def velocity(x, t):
+        now = path.along(t[:1])[0]
+        within = now.alpha**2 * covariance + now.sigma**2 * torch.eye(4, dtype=torch.float64)
+        whitened = torch.linalg.solve(within, x.flatten(1).T)
+        return (now.d_alpha * now.alpha * covariance @ whitened + now.d_sigma * now.sigma * whitened).T.view_as(x)
+
+    x = torch.tensor([0.3, -0.2, 0.5, 0.1], dtype=torch.float64).view(1, 1, 2, 2).expand(4000, 1, 2, 2)
+    found = log_density(Field(velocity, path, "velocity"), x, seeded(3), tolerance=1e-7)
+    exact = torch.distributions.MultivariateNormal(torch.zeros(4, dtype=torch.float64), covariance).log_prob(
+        x[0].flatten()
+    )
+    error = found.std() / len(found) ** 0.5
+    assert 1e-4 < error < 0.1
+    assert abs(found.mean() - exact) < 4 * error
+
+
+# The variational bound
+
+
+@pytest.fixture
+def narrow(gaussian):
+    """Well within [-1, 1], where the outermost bins begin."""
+    return replace(gaussian, mean=gaussian.mean / 5, std=gaussian.std / 10)
+
+
+def drawn_bound(gaussian, grid: str, steps: int, images: int, width: float = 1e-4):
+    noise, path = seeded(4), VP()
+    x0 = gaussian.mean + gaussian.std * noise(torch.empty(images, 1, 4, 4, dtype=torch.float64))
+    times = GRIDS.get(grid)(steps, path)
+    return x0, path.along(times), bound(gaussian.field(path), x0, width, times, noise)
+
+
+def test_each_term_of_the_bound_on_a_gaussian_is_its_closed_form(narrow):
+    width = 1e-4
+    _, grid, found = drawn_bound(narrow, "uniform", 20, 4000, width)
+    variance = narrow.std**2
+    left = [(variance * m.sigma**2 / (m.alpha**2 * variance + m.sigma**2)).sum().item() for m in grid[:-1]]
+    snr = [(m.alpha / m.sigma) ** 2 for m in grid[:-1]]
+    transitions = [(b - a) / 2 * rest for a, b, rest in zip(snr, snr[1:], left, strict=False)]
+    last, first = grid[0], grid[-2]
+    prior = ((last.alpha**2 * (narrow.mean**2 + variance) + last.sigma**2 - 1) / 2 - log(last.sigma)).sum().item()
+    std = first.sigma / first.alpha
+    decoder = 16 * (log(2 * pi) / 2 + log(std) - log(width)) + left[-1] / (2 * std**2)
+
+    def agrees(values, expected):
+        return abs(values.mean() - expected) < 4 * values.std() / len(values) ** 0.5 + 1e-9
+
+    assert agrees(found.prior, prior)
+    assert agrees(found.decoder, decoder)
+    assert len(transitions) == found.transitions.shape[1] == 19
+    assert all(agrees(found.transitions[:, i], expected) for i, expected in enumerate(transitions))
+    assert agrees(found.total, prior + sum(transitions) + decoder)
+
+
+def test_the_bound_lies_above_the_exact_value_and_closes_in_as_the_steps_in_log_snr_shrink(narrow):
+    gaps = []
+    for steps in (20, 80, 320):
+        x0, _, found = drawn_bound(narrow, "logsnr", steps, 500)
+        excess = found.total + normal(narrow, x0) + 16 * log(1e-4)
+        gaps.append(excess.mean().item())
+    assert gaps[0] > 3 * gaps[1] > 6 * gaps[2] > 0
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.3), (0.99, 0.02), (-1.5, 0.01), (3.0, 5.0)])
+def test_the_bins_of_the_decoder_share_all_mass_and_never_underflow(mean, std):
+    levels = torch.linspace(-1, 1, 17, dtype=torch.float64).view(-1, 1, 1, 1)
+    found = log_bin(levels, torch.full_like(levels, mean), std, 1 / 8)
+    assert found.isfinite().all()
+    assert found.exp().sum().item() == pytest.approx(1)
+
+
+# The command
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(main, ["likelihood", *arguments])
+
+
+def test_the_command_writes_its_rows_the_same_at_any_batch_size(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("flow", "--images", "3", "--steps", "6", "--output", "both")
+    assert result.exit_code == 0, result.output
+    frame = pd.read_csv("both/likelihood.csv")
+    assert list(zip(frame["split"], frame["estimator"], strict=True)) == [
+        ("held out", "ode"), ("held out", "bound"), ("training", "ode"), ("training", "bound"),
+    ]  # fmt: skip
+    bounds = frame[frame["estimator"] == "bound"]
+    assert bounds["nfe"].tolist() == [6, 6]
+    parts = bounds[["prior_bpd", "transitions_bpd", "decoder_bpd"]].sum(axis=1)
+    np.testing.assert_allclose(bounds["bpd"], parts, rtol=1e-6)
+    assert invoke("flow", "--images", "3", "--steps", "6", "--estimators", "bound", "--batch-size", "2").exit_code == 0
+    again = pd.read_csv("results/likelihood/likelihood.csv")
+    np.testing.assert_allclose(again[["bpd", "bpd_se"]], bounds[["bpd", "bpd_se"]], rtol=1e-4)
+    assert frame["bpd"].between(2, 8).all()
+    assert "environment" in json.loads(Path("both/likelihood.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["flaw"], "Did you mean 'flow'?"),
+        (["flow", "--dataset", "digit"], "Did you mean 'digits'?"),
+        (["flow", "--estimators", "odd"], "Did you mean 'ode'?"),
+        (["flow", "--estimators", "ode", "--steps", "10"], "has no effect without"),
+        (["flow", "--images", "798"], "--images at most 797"),
+        (["flow", "--levels", "16"], "not on 16 even levels"),
+        (["flow", "--output", "file/x"], "choose another --output"),
+        (["flow", "--weights", "w", "--download"], "leave out --data-root and --download"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_one_sentence(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    (error,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert message in error
+
+
+@pytest.mark.parametrize("dataset", ["gaussian", "mixture"])
+def test_on_exact_data_the_ode_finds_the_exact_density(dataset, tmp_path):
+    measuring = Likelihood("flow", dataset, images=512, batch_size=512, output=tmp_path)
+    figures = {kind: measuring._batch(measuring.backbones["flow"], "held out", kind, 0) for kind in ("ode", "exact")}
+    gap = figures["ode"]["bpd"] - figures["exact"]["bpd"]
+    error = gap.std() / len(gap) ** 0.5
+    assert abs(gap.mean()) < 4 * error < 0.1 * abs(figures["exact"]["bpd"].mean())
+    assert figures["exact"]["nfe"].sum() == 0 < figures["ode"]["nfe"].sum()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"dataset": "empirical"}, "no density"), ({"dataset": "mixture", "levels": 17}, "--levels"),
+     ({"dataset": "gaussian", "estimators": "bound"}, "bound"), ({"estimators": "exact"}, "not known")],
+)  # fmt: skip
+def test_densities_that_are_not_there_are_refused(options, word, tmp_path):
+    with pytest.raises(InputError, match=word):
+        Likelihood("flow", output=tmp_path, **options)
