@@ -1,7 +1,8 @@
-"""The one exception of the framework for what a user can mend."""
+"""Errors the user can fix."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -11,8 +12,15 @@ class InputError(ValueError):
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """A block that writes into a folder; raises InputError where that cannot be done."""
+    """A block that writes into a folder; raises InputError if that fails."""
     try:
         yield
     except OSError as error:
         raise InputError(f"Cannot write to {str(folder)!r} ({error.strerror}): choose another --output.") from error
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Advice after an unknown name: the closest one, or all of them. `samplerbench.methods.nearest` without torch."""
+    names = list(names)
+    close = get_close_matches(name, names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Choose from: {', '.join(names) or 'none'}."

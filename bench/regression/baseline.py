@@ -1,4 +1,4 @@
-"""The committed baseline: a CSV that a review reads like a lock file."""
+"""The committed baseline: a CSV that is reviewed like a lock file, with its protocol beside it."""
 
 import json
 from pathlib import Path
@@ -6,18 +6,20 @@ from pathlib import Path
 import pandas as pd
 
 from samplerbench.errors import InputError, writing
-from samplerbench.regression.compare import protocol_facts
+from samplerbench.store.columns import CELL, to_csv
+from samplerbench.store.protocol import protocol_facts, recorded_columns
 from samplerbench.store.provenance import utc_now
-from samplerbench.store.run_directory import CELL, read_results, to_csv
+from samplerbench.store.run_directory import read_results
 
-VOLATILE = ["cell", "commit", "utc"]  # they change without the figures changing
+VOLATILE = ["cell", "commit", "utc"]  # differ between runs that measured the same
 
 
 def update(run: Path, folder: Path, reason: str) -> Path:
-    """Make the rows of a run the baseline in `folder`, sorted and rounded, beside their protocol, and note
-    the reason; returns the CSV.
+    """Make the rows of a run the baseline in `folder`, sorted and rounded, and note the reason; returns the CSV.
 
-    Raises InputError if the run has no row that was measured, one that was not, or the folder cannot be written.
+    protocol.json beside it records the protocol and the columns of the metrics, so that later runs can be compared
+    without the plug-ins that measured them.
+    Raises InputError if the run has no rows, a row that was not measured, or the folder cannot be written.
     """
     frame = read_results(run)
     failed = frame[frame["status"] != "ok"]
@@ -28,10 +30,14 @@ def update(run: Path, folder: Path, reason: str) -> Path:
     frame[VOLATILE] = ""
     numbers = frame.select_dtypes("float64").columns
     frame[numbers] = frame[numbers].map(_rounded)
+    protocol = {
+        "protocol": frame["protocol"].iloc[0],
+        "quality": protocol_facts(run),
+        "columns": [column.to_json() for column in recorded_columns(run)],
+    }
 
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        protocol = {"protocol": frame["protocol"].iloc[0], "quality": protocol_facts(run)}
         (folder / "protocol.json").write_text(json.dumps(protocol, indent=2) + "\n", encoding="utf-8")
         (folder / "results.csv").write_text(to_csv(frame), encoding="utf-8")
         with (folder / "REASONS.md").open("a", encoding="utf-8") as file:
@@ -40,4 +46,5 @@ def update(run: Path, folder: Path, reason: str) -> Path:
 
 
 def _rounded(value: float) -> float:
+    """The value to six significant digits."""
     return value if pd.isna(value) else float(f"{value:.6g}")

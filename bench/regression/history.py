@@ -1,4 +1,4 @@
-"""Figures over commits: what runs measured, appended, plotted, and the steps in them marked."""
+"""The history of metrics over commits: runs appended to a CSV, plotted, with their steps marked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,20 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from samplerbench.errors import InputError, writing
-from samplerbench.regression.compare import RULES, judge, name
-from samplerbench.store.run_directory import CELL, identity, read_results, to_csv, typed
+from samplerbench.regression.cell import cell_name
+from samplerbench.regression.field import compare_field
+from samplerbench.regression.rule import RULES
+from samplerbench.store.columns import CELL, identity, to_csv, typed
+from samplerbench.store.run_directory import read_results
 
 PLOTTED = {"fid": "FID", "overhead_ratio": "overhead", "nfe": "NFE"}
-ENTRY = [*CELL, "protocol", "commit", "environment"]  # what makes two rows the same entry of the history
-SERIES = [*CELL, "protocol"]
+SERIES = [*CELL, "protocol"]  # a cell under another protocol is another line in the plots
+ENTRY = [*SERIES, "commit", "environment"]  # measured again, it replaces the earlier row
 
 
 @dataclass(frozen=True)
 class Step:
-    """A figure of a cell that changed from one commit to the next by more than a rule of the gate allows."""
+    """A change of a metric of a cell from one commit to the next, beyond the margin of the default rules."""
 
     cell: str
     field: str
@@ -36,13 +40,13 @@ class Step:
 def append(folder: Path, runs: tuple[Path, ...]) -> list[Step]:
     """Add runs to `folder`/history.csv, and write history.md and the plots; returns the steps.
 
-    A cell that the same commit measured before on the same machine is replaced. Raises InputError for what is no run,
-    rows without a commit, an empty history or a folder that cannot be written.
+    A row replaces an earlier one of the same cell, commit and machine. Raises InputError for a folder without a run,
+    rows without a commit, an empty history, or a folder that cannot be written.
     """
     frames = [read_results(folder / "history.csv")] if (folder / "history.csv").exists() else []
     frame = pd.concat([*frames, *map(_measured, runs)]) if frames or runs else None
     if frame is None or frame.empty:
-        raise InputError(f"There is no history in {str(folder)!r} yet: name the runs to begin it with.")
+        raise InputError(f"There is no history in {str(folder)!r} yet: give the runs to start it with.")
     keys = [identity(row, ENTRY) for _, row in frame.iterrows()]
     frame = typed(frame[~pd.Series(keys, index=frame.index).duplicated(keep="last").to_numpy()])
     frame = frame.sort_values("utc", kind="stable", ignore_index=True)
@@ -57,35 +61,37 @@ def append(folder: Path, runs: tuple[Path, ...]) -> list[Step]:
 
 
 def find_steps(series: pd.DataFrame) -> Iterator[Step]:
-    """Where one cell, commit after commit, changed by more than the gate's rules allow, for worse or for better."""
+    """The steps of one cell, for worse or for better, between each commit and the next."""
     for (_, before), (_, after) in pairwise(series.iterrows()):
         for rule in RULES:
             old, new = before[rule.field], after[rule.field]
             if pd.isna(old) or pd.isna(new):
                 continue
-            if "regression" in (judge(rule, before, after).status, judge(rule, after, before).status):
-                yield Step(name(after), rule.field, after["commit"], old, new)
+            changes = compare_field(rule, before, after), compare_field(rule, after, before)
+            if any(change.status == "regression" for change in changes):
+                yield Step(cell_name(after), rule.field, after["commit"], old, new)
 
 
 def _measured(run: Path) -> pd.DataFrame:
+    """The measured rows of a run. Raises InputError if there are none, or their commit is unknown."""
     frame = read_results(run)
     frame = frame[frame["status"] == "ok"]
     if frame.empty:
         raise InputError(f"{str(run)!r} has no measured rows to append.")
     if (frame["commit"] == "").any():
-        raise InputError(f"{str(run)!r} does not say at which commit it was measured: run it from a git clone.")
+        raise InputError(f"{str(run)!r} does not record the commit that it measured: run it from a git clone.")
     return frame
 
 
 def _series(frame: pd.DataFrame) -> Iterator[tuple[tuple, pd.DataFrame]]:
-    """The entries of each cell in the order of time; another protocol is another cell."""
+    """The rows of each cell under each protocol, oldest first."""
     keys = pd.Series([identity(row, SERIES) for _, row in frame.iterrows()], index=frame.index)
     for key in dict.fromkeys(keys):
         yield key, frame[[other == key for other in keys]]
 
 
 def _draw(folder: Path, frame: pd.DataFrame, steps: list[Step]) -> list[str]:
-    """One picture a method, one line of plots a cell."""
+    """One picture for each method, with a row of plots for each cell."""
     files = []
     for method in dict.fromkeys(frame["method"]):
         series = [part for _, part in _series(frame[frame["method"] == method])]
@@ -96,10 +102,11 @@ def _draw(folder: Path, frame: pd.DataFrame, steps: list[Step]) -> list[str]:
 
 
 def _plots(series: list[pd.DataFrame], steps: set[tuple]) -> Figure:
+    """steps: the cell, field and commit of each."""
     figure = Figure(figsize=(4 * len(PLOTTED), 2.6 * len(series) + 0.4), layout="constrained")
     grid = figure.subplots(len(series), len(PLOTTED), squeeze=False)
     for line, part in zip(grid, series, strict=True):
-        cell = name(part.iloc[-1])
+        cell = cell_name(part.iloc[-1])
         for axes, (field, title) in zip(line, PLOTTED.items(), strict=True):
             _plot(axes, part, field)
             stepped = [index for index, commit in enumerate(part["commit"]) if (cell, field, commit) in steps]
@@ -109,7 +116,7 @@ def _plots(series: list[pd.DataFrame], steps: set[tuple]) -> Figure:
     return figure
 
 
-def _plot(axes, part: pd.DataFrame, field: str) -> None:
+def _plot(axes: Axes, part: pd.DataFrame, field: str) -> None:
     places, values = np.arange(len(part)), part[field].to_numpy()
     if field == "fid" and part["fid_ci_low"].notna().all():
         axes.errorbar(
@@ -133,10 +140,10 @@ def _plot(axes, part: pd.DataFrame, field: str) -> None:
 
 def _page(frame: pd.DataFrame, steps: list[Step], pictures: list[str]) -> str:
     commits = list(dict.fromkeys(frame["commit"]))
-    found = "\n".join(f"- {step}" for step in steps) or "None: no figure changed by more than the gate's rules allow."
+    found = "\n".join(f"- {step}" for step in steps) or "None: no metric changed by more than the default rules allow."
     plots = "\n\n".join(f"![{Path(file).stem} over commits]({file})" for file in pictures)
+    first, last = frame["utc"].iloc[0], frame["utc"].iloc[-1]
     return (
-        f"# samplerbench: {len(commits)} commits\n\nFrom {frame['utc'].iloc[0]} to {frame['utc'].iloc[-1]}. "
-        "A dashed line "
-        f"marks a step: a change beyond the margin of the gate's rules.\n\n## Steps\n\n{found}\n\n## Plots\n\n{plots}\n"
+        f"# samplerbench: {len(commits)} commits\n\nFrom {first} to {last}. A dashed line marks a step: a change "
+        f"beyond the margin of the default rules.\n\n## Steps\n\n{found}\n\n## Plots\n\n{plots}\n"
     )

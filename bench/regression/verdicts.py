@@ -1,25 +1,49 @@
-"""The verdicts of a comparison as text, Markdown, JSON and JUnit: what got worse first."""
+"""The verdicts of a comparison, their exit code, and how they are written: text, Markdown, JSON or JUnit."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import Literal
 from xml.etree import ElementTree
 
-from samplerbench.regression.compare import Verdict
-
-ORDER = ("regression", "missing", "inconclusive", "new", "ok", "info")
-SHOWN = ORDER[:4]  # in full; the rest is counted, or stands in the table
+Status = Literal["regression", "missing", "inconclusive", "new", "ok", "info"]
+ORDER: tuple[Status, ...] = ("regression", "missing", "inconclusive", "new", "ok", "info")
+SHOWN = ORDER[:4]  # in full; the others are counted, or folded away
 MARKS = {"regression": "❌ ", "missing": "❌ ", "inconclusive": "❔ ", "new": "➕ "}
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one field of one cell; field is "" for a verdict on the whole cell.
+
+    status: missing from the new run, new in it, inconclusive if the change is within the noise, info for a field that
+    no rule compares.
+    """
+
+    cell: str
+    field: str
+    baseline: float | None
+    current: float | None
+    status: Status
+    reason: str
+
+
+def exit_code(verdicts: Sequence[Verdict], strict: bool) -> int:
+    """1 for a regression or a missing cell or metric, 4 for an inconclusive one if `strict`, else 0."""
+    found = {verdict.status for verdict in verdicts}
+    if found & {"regression", "missing"}:
+        return 1
+    return 4 if strict and "inconclusive" in found else 0
+
+
 def render(verdicts: Sequence[Verdict], form: str) -> str:
-    """The verdicts as `text`, `markdown`, `json` or `junit`."""
+    """The verdicts as `text`, `markdown`, `json` or `junit`, the worst first."""
     ordered = sorted(verdicts, key=lambda verdict: ORDER.index(verdict.status))
     return {"text": _text, "markdown": _markdown, "json": _json, "junit": _junit}[form](ordered)
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """How many figures came out how."""
+    """How many verdicts have each status."""
     counts = {status: sum(verdict.status == status for verdict in verdicts) for status in ORDER[:5]}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing to compare"
 
@@ -32,19 +56,19 @@ def _text(verdicts: Sequence[Verdict]) -> str:
 
 
 def _markdown(verdicts: Sequence[Verdict]) -> str:
-    """What is not ok in a table; the rest folded away."""
+    """A table of the verdicts that need attention; the others are folded away."""
     parts = [f"**samplerbench compare: {summary(verdicts)}**"]
     notable = [verdict for verdict in verdicts if verdict.status in SHOWN]
     rest = [verdict for verdict in verdicts if verdict.status not in SHOWN]
     if notable:
         parts.append(_table(notable))
     if rest:
-        parts.append(f"<details><summary>{len(rest)} other figures</summary>\n\n{_table(rest)}\n\n</details>")
+        parts.append(f"<details><summary>{len(rest)} other metrics</summary>\n\n{_table(rest)}\n\n</details>")
     return "\n\n".join(parts)
 
 
 def _table(verdicts: Sequence[Verdict]) -> str:
-    head = "| | cell | figure | baseline | current | why |\n|:--|:--|:--|--:|--:|:--|\n"
+    head = "| | cell | metric | baseline | current | why |\n|:--|:--|:--|--:|--:|:--|\n"
     return head + "\n".join(
         f"| {MARKS.get(v.status, '')}{v.status} | {_escaped(v.cell)} | {v.field} | {_number(v.baseline)} "
         f"| {_number(v.current)} | {_escaped(v.reason)} |"
@@ -67,7 +91,7 @@ def _json(verdicts: Sequence[Verdict]) -> str:
 
 
 def _junit(verdicts: Sequence[Verdict]) -> str:
-    """One test case a figure: a regression is a failure, an uncertain figure is skipped."""
+    """One test case for every verdict: a regression is a failure, an uncertain one is skipped."""
     failed = sum(verdict.status in ("regression", "missing") for verdict in verdicts)
     skipped = sum(verdict.status in ("inconclusive", "new") for verdict in verdicts)
     suite = ElementTree.Element(

@@ -1,108 +1,150 @@
-"""Two commits measured in turn: in a small repository whose `bench run` writes what the commit says."""
+"""Two commits in turn: in a small samplerbench whose `bench run` writes the rows that the commit holds."""
 
 import json
-import subprocess
+from pathlib import Path
 
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from samplerbench.cli.main import main
-from samplerbench.regression.commits import confirm, judge_speed
-from samplerbench.regression.compare import Rule, Verdict
-from samplerbench.store.run_directory import COLUMNS, typed
+from samplerbench.errors import InputError
+from samplerbench.regression.commits import compare_commits, compare_speed, confirm
+from samplerbench.regression.rule import RULES, Rule, merge_rules
+from samplerbench.regression.verdicts import Verdict
 
 RUN = """
 import sys
 from pathlib import Path
 output = Path(sys.argv[sys.argv.index("--output") + 1])
 output.mkdir(parents=True)
-with Path(__file__).parents[1].joinpath("log").open("a") as log:
-    log.write("x")
-(output / "results.csv").write_text(Path(__file__).with_name("rows.csv").read_text())
+folder = Path(__file__).resolve().parent
+with (folder.parent / "log").open("a") as log:
+    log.write(" ".join(sys.argv[1:-2]) + chr(10))
+(output / "results.csv").write_text((folder / "rows.csv").read_text())
 """
 
 
-def rows(latency: float, nfe: int = 10, fid: float = 3.0) -> pd.DataFrame:
-    scores = json.dumps({"fid": [fid, fid + 0.1]})
-    row = {"method": "ddim", "recipe": "ddpm", "steps": 10, "nfe": nfe, "fid": fid + 0.05, "scores_per_seed": scores,
-           "latency_s": latency, "inner_ratio": 1.0, "status": "ok", "protocol": "p"}  # fmt: skip
-    return typed(pd.DataFrame([row]).reindex(columns=COLUMNS))
+@pytest.fixture
+def rows(make_frame):
+    def make(latency: float, nfe: int = 10, fid: float = 3.0):
+        scores = json.dumps({"fid": [fid, fid + 0.1]})
+        row = {"method": "ddim", "recipe": "ddpm", "steps": 10, "nfe": nfe, "fid": fid + 0.05, "status": "ok",
+               "scores_per_seed": scores, "latency_s": latency, "inner_ratio": 1.0, "protocol": "p"}  # fmt: skip
+        return make_frame(row)
+
+    return make
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A repository with one commit; `commit(frame)` writes what its `bench run` finds, and commits it."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "__main__.py").write_text(RUN)
-    (tmp_path / ".gitignore").write_text("log\n")
+def change(git):
+    """Writes the rows that `bench run` finds in the working tree."""
+    Path("bench").mkdir()
+    Path("bench/__init__.py").write_text("")
+    Path("bench/__main__.py").write_text(RUN)
+    Path("setup.py").write_text('FOLDERS = {"samplerbench": "bench"}\n')
+    Path(".gitignore").write_text("log\ncheckpoints\n")
+    return lambda frame: frame.to_csv("bench/rows.csv", index=False)
 
-    def git(*arguments):
-        command = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com", *arguments]
-        subprocess.run(command, check=True, capture_output=True)
 
-    def commit(frame: pd.DataFrame):
-        frame.to_csv(tmp_path / "bench" / "rows.csv", index=False)
+@pytest.fixture
+def commit(git, change):
+    def make(frame) -> None:
+        change(frame)
         git("add", ".")
         git("commit", "-m", "rows")
 
-    git("init")
-    return commit
+    return make
 
 
-def against(*arguments: str):
-    return CliRunner().invoke(main, ["compare", "--against", *arguments])
+def test_the_working_tree_is_compared_with_a_commit(commit, change, rows):
+    commit(rows(1.0))
+    change(rows(1.02))
+    assert [verdict.status for verdict in compare_commits("HEAD", None, RULES)] == ["ok"] * 4
+    assert len(Path("log").read_text().splitlines()) == 2, "the other two runs were made in the commit's checkout"
 
 
-def test_the_working_tree_is_judged_against_a_commit(repository, tmp_path):
-    repository(rows(1.0))
-    rows(1.02).to_csv(tmp_path / "bench" / "rows.csv", index=False)  # not committed
-    result = against("HEAD")
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "4 ok")
-    assert (tmp_path / "log").read_text() == "xx", "the other two runs were made in a worktree"
-    worktrees = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True).stdout
-    assert len(worktrees.splitlines()) == 1, "the worktree is gone"
-
-    rows(1.5, nfe=11, fid=4.0).to_csv(tmp_path / "bench" / "rows.csv", index=False)
-    result = against("HEAD")
-    assert result.exit_code == 1
-    assert "nfe: rose from 10 to 11" in result.stdout
-    assert "fid: 3.05 became 4.05" in result.stdout
-    assert "latency_s: 1.500 and 1.500 times that of the other commit" in result.stdout
-    assert "measured again: 1.500 and 1.500" in result.stdout
-    assert against("HEAD", "--fail-on", "latency_s:60%", "--fail-on", "nfe:1", "--fail-on", "fid:50%").exit_code == 0
+def test_a_slower_cell_is_measured_again(commit, change, rows):
+    commit(rows(1.0))
+    change(rows(1.5, nfe=11, fid=4.0))
+    found = {verdict.field: verdict for verdict in compare_commits("HEAD", "--steps 5", RULES)}
+    assert {field for field, verdict in found.items() if verdict.status == "regression"} == {"nfe", "fid", "latency_s"}
+    assert "rose from 10 to 11" in found["nfe"].reason
+    assert "3.05 became 4.05" in found["fid"].reason
+    assert "1.500 and 1.500 times that of the other commit" in found["latency_s"].reason
+    assert "measured again: 1.500 and 1.500" in found["latency_s"].reason
+    assert len(Path("log").read_text().splitlines()) == 4
 
 
-def test_wrong_input_is_one_sentence(repository, tmp_path, monkeypatch):
-    repository(rows(1.0))
-    for arguments, words in (
-        (["nowhere"], "no commit 'nowhere'"),
-        (["HEAD", "--run", "--steps '5"], "cannot be read as options"),
-        (["HEAD", "--run", "--output x"], "--run takes no --output"),
-    ):
-        result = against(*arguments)
-        assert result.exit_code == 2
-        assert words in result.stderr
-    (tmp_path / "bench" / "__main__.py").write_text("raise SystemExit('No method is named ddmi.')")
-    result = against("HEAD")
+def test_thresholds_apply_to_both_kinds_of_fields(commit, change, rows):
+    commit(rows(1.0))
+    change(rows(1.5, nfe=11, fid=4.0))
+    verdicts = compare_commits("HEAD", "", merge_rules(["latency_s:60%", "nfe:1", "fid:50%"]))
+    assert {verdict.status for verdict in verdicts} == {"ok"}
+
+
+def test_both_commits_take_the_checkpoints_of_the_current_folder(commit, rows):
+    commit(rows(1.0))
+    Path("checkpoints").mkdir()
+    compare_commits("HEAD", "--steps 5", RULES)
+    compare_commits("HEAD", "--steps 5 --weights=other", RULES)
+    first, second = (Path("log").read_text().splitlines()[index] for index in (0, -1))
+    assert first == f"run --steps 5 --weights {Path('checkpoints').resolve()}"
+    assert second == "run --steps 5 --weights other"
+
+
+def test_a_commit_from_before_the_package_had_its_name_is_refused(git, commit, change, rows, monkeypatch, tmp_path):
+    """It would import the installed samplerbench, and pass whatever it does."""
+    Path("setup.py").unlink()
+    change(rows(1.0))
+    git("add", ".")
+    git("commit", "-m", "no set-up")
+    package = tmp_path / "site" / "samplerbench"
+    package.parent.mkdir()
+    package.symlink_to(Path("bench").resolve())
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    with pytest.raises(InputError, match=r"on HEAD imported .* belongs to the working tree"):
+        compare_commits("HEAD", None, RULES)
+
+
+@pytest.mark.parametrize(("sweep", "words"), [("--steps '5", "cannot be read"), ("--output=x", "takes no --output")])
+def test_options_that_make_no_sense_are_refused(commit, rows, sweep, words):
+    commit(rows(1.0))
+    with pytest.raises(InputError, match=words):
+        compare_commits("HEAD", sweep, RULES)
+
+
+def test_the_command_exits_with_the_documented_codes(commit, change, rows):
+    commit(rows(1.0))
+    assert CliRunner().invoke(main, ["compare", "--against", "HEAD"]).exit_code == 0
+    change(rows(1.0, nfe=11))
+    assert CliRunner().invoke(main, ["compare", "--against", "HEAD"]).exit_code == 1
+    Path("bench/__main__.py").write_text("raise SystemExit('No method is named ddmi.')")
+    result = CliRunner().invoke(main, ["compare", "--against", "HEAD"])
     assert result.exit_code == 2
-    assert "did not run" in result.stderr
-    assert "No method is named ddmi." in result.stderr
-    monkeypatch.chdir("/")
-    assert "needs a git repository" in against("HEAD").stderr
+    assert "failed on the working tree: No method is named ddmi." in " ".join(result.output.split())
 
 
-def test_a_cell_is_slower_if_it_is_in_every_pair():
+def test_a_cell_is_slower_if_it_is_in_every_pair(rows):
     rule = Rule("latency_s", relative=0.15)
     slow, mixed, equal = ([rows(1.2), rows(1.3)], [rows(1.2), rows(1.0)], [rows(1.1), rows(0.9)])
-    found = [judge_speed([rows(1.0), rows(1.0)], after, [rule])[0].status for after in (slow, mixed, equal)]
+    found = [compare_speed([rows(1.0), rows(1.0)], after, [rule])[0].status for after in (slow, mixed, equal)]
     assert found == ["regression", "inconclusive", "ok"]
 
 
-def test_a_regression_stands_only_if_it_is_confirmed():
+def test_a_cell_that_only_one_commit_measured_is_not_timed(rows):
+    other = rows(9.0).assign(method="flow")
+    assert compare_speed([rows(1.0)] * 2, [other] * 2, [Rule("latency_s")]) == []
+
+
+@pytest.mark.parametrize("again", ["ok", "inconclusive", "regression"])
+def test_a_regression_has_to_be_confirmed(again):
     first = [Verdict("ddim", "latency_s", 1, 2, "regression", "a"), Verdict("flow", "latency_s", 1, 1, "ok", "b")]
-    for again in ("ok", "inconclusive", "regression"):
-        second = [Verdict("ddim", "latency_s", 1, 2, again, "c"), Verdict("flow", "latency_s", 1, 1, "regression", "d")]
-        found = [verdict.status for verdict in confirm(first, second)]
-        assert found == [again, "ok"]
+    second = [Verdict("ddim", "latency_s", 1, 2, again, "c"), Verdict("flow", "latency_s", 1, 1, "regression", "d")]
+    confirmed = confirm(first, second)
+    assert [verdict.status for verdict in confirmed] == [again, "ok"]
+    assert confirmed[0].reason == "a; measured again: c"
+
+
+def test_a_regression_that_was_not_measured_again_remains():
+    first = [Verdict("ddim", "latency_s", 1, 2, "regression", "a")]
+    assert confirm(first, []) == first

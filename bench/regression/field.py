@@ -1,0 +1,84 @@
+"""One field of a cell in two runs: counted work exactly, metrics paired by seed block, timings by their rounds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from samplerbench.regression.cell import cell_name
+from samplerbench.regression.rule import COST, MACHINE, Rule
+from samplerbench.regression.verdicts import Status, Verdict
+from samplerbench.statistics import paired_difference, quantile, trimmed_difference
+from samplerbench.store.columns import blocks, split_numbers
+
+CONFIDENCE = 0.99  # of one-sided bounds
+TWO_SIDED = 2 * CONFIDENCE - 1  # of the interval between two such bounds
+
+# The column with the samples of a timing, one for every round.
+ROUNDS = {
+    "overhead_ratio": "overhead_per_round",
+    "inner_ratio": "inner_per_round",
+    "latency_s": "latency_per_round",
+}
+
+Found = tuple[Status, str]  # and the reason
+
+
+def compare_field(rule: Rule, before: pd.Series, after: pd.Series) -> Verdict:
+    """The verdict of a rule on a cell with status ok in both runs, whose field the baseline (`before`) measured."""
+    old, new = before[rule.field], after.get(rule.field, np.nan)
+    if pd.isna(new):
+        status, reason = "missing", "the new run did not measure it"
+    elif rule.field in MACHINE and not same_machine(before, after):
+        status = "inconclusive"
+        reason = f"{old:.3g} and {new:.3g} on another machine or with other versions: not compared"
+    elif rule.field not in COST:
+        status, reason = _compare_blocks(rule, before, after)
+    elif rule.field in ROUNDS:
+        status, reason = _compare_rounds(rule, before, after)
+    else:
+        status, reason = _compare_exactly(rule, old, new)
+    return Verdict(cell_name(before), rule.field, float(old), float(new), status, reason)
+
+
+def same_machine(before: pd.Series, after: pd.Series) -> bool:
+    """Whether both rows were measured on the same machine with the same versions, so that seconds compare."""
+    return before["environment"] == after["environment"] != ""
+
+
+def _compare_exactly(rule: Rule, old: float, new: float) -> Found:
+    if rule.worsening(old, new) > rule.margin(old):
+        return "regression", f"rose from {old:g} to {new:g}; {rule}"
+    return "ok", f"{old:g} and {new:g}"
+
+
+def _compare_blocks(rule: Rule, before: pd.Series, after: pd.Series) -> Found:
+    """Compare a metric by its differences on the same noise; a single seed block borrows the spread of its floor."""
+    ours, theirs = (blocks(row, rule.field) for row in (before, after))
+    spread = before.get(rule.floor_spread, np.nan)
+    if rule.floor and not pd.isna(spread):
+        rule = replace(rule, absolute=max(rule.absolute, spread / len(ours) ** 0.5))
+    if len(ours) == len(theirs) > 1:
+        half = paired_difference(ours, theirs, TWO_SIDED)[1]
+    else:
+        half = quantile(CONFIDENCE, np.inf) * 2**0.5 * spread
+    return _compare_bounds(rule, before[rule.field], after[rule.field], half)
+
+
+def _compare_rounds(rule: Rule, before: pd.Series, after: pd.Series) -> Found:
+    """Compare timings by the trimmed means of their rounds, which are not paired."""
+    ours, theirs = (split_numbers(row[ROUNDS[rule.field]]) for row in (before, after))
+    low, high = trimmed_difference(ours, theirs, TWO_SIDED)
+    return _compare_bounds(rule, before[rule.field], after[rule.field], (high - low) / 2)
+
+
+def _compare_bounds(rule: Rule, old: float, new: float, half: float) -> Found:
+    """Compare the one-sided bounds of how much worse the field got, `half` from the change, with the margin."""
+    # The change is that of the rows, not of the samples: whoever edits a CSV changes the rows alone.
+    worse, margin, change = rule.worsening(old, new), rule.margin(old), f"{new - old:+.3g}"
+    if pd.isna(half):
+        return ("ok" if worse <= margin else "inconclusive"), f"{change} from a single measurement, without a spread"
+    text = f"{change}, worse by {worse - half:.3g} to {worse + half:.3g} ({CONFIDENCE:.0%}), margin {margin:.3g}"
+    if worse - half > margin:
+        return "regression", f"{old:.4g} became {new:.4g}: {text}; {rule}"
+    return ("ok" if worse + half <= margin else "inconclusive"), text
