@@ -1,10 +1,29 @@
-"""What pyproject.toml cannot say: the folders at the top are one package, and all that lies in them is part of it."""
+"""What pyproject.toml cannot say: four folders are one package, with all the sub-packages that are found in them."""
+
+from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
-FOLDERS = {"samplerbench": "bench", "samplerbench.methods": "methods", "samplerbench.models": "models"}
+FOLDERS = {
+    "samplerbench": "bench",
+    "samplerbench.methods": "methods",
+    "samplerbench.models": "models",
+    "samplerbench.testing": "tests/contract",
+}
+
+
+class TypedBuild(build_py):
+    """Adds the marker that tells type checkers to read our annotations (PEP 561)."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            Path(self.build_lib, "samplerbench", "py.typed").touch()
+
 
 setup(
+    cmdclass={"build_py": TypedBuild},
     package_dir=FOLDERS,
     packages=[
         name

@@ -1,9 +1,11 @@
-"""How images are sampled, and what each method trains. A plug-in is one file of this package, or an entry point."""
+"""Samplers, training recipes, time grids and guidance. A plug-in is one file here, or another package's entry point."""
 
+from samplerbench.methods.core.capabilities import CAPABILITIES, DENOISER, unmet
+from samplerbench.methods.core.discovery import import_files, load_entry_points
 from samplerbench.methods.core.field import Field, Prediction, Target, weights
 from samplerbench.methods.core.grid import GRIDS, Grid
-from samplerbench.methods.core.guidance import GUIDANCES, Aides, Classifier, Guidance, get_guidance
-from samplerbench.methods.core.method import Method, Noise, Recipe, regression_loss, sample, trajectory, uniform
+from samplerbench.methods.core.guidance.base import GUIDANCES, Classifier, Guidance, GuidedField, Guides, get_guidance
+from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import (
     VE,
     VP,
@@ -17,14 +19,17 @@ from samplerbench.methods.core.path import (
     posterior_std,
 )
 from samplerbench.methods.core.plugin import Between, Plugin, Registry, SpecError, nearest, split_specs
+from samplerbench.methods.core.recipe import Denoising, Noise, Recipe, regression_loss, uniform
 from samplerbench.methods.core.registry import METHODS, RECIPES, get, get_recipe, register
-from samplerbench.methods.core.tuned_grid import GridFile, get_grid, is_grid_file
+from samplerbench.methods.core.sampler import Sampler, sample, trajectory
+from samplerbench.methods.core.tuned_grid import TunedGrid, get_grid, is_grid_file
 
 __all__ = [
-    "GRIDS", "GUIDANCES", "METHODS", "RECIPES", "VE", "VP",
-    "Aides", "Between", "Classifier", "Cosine", "DiscreteVP", "Field", "Grid", "GridFile", "Guidance", "Linear",
-    "Method", "Moment", "Noise", "Path", "Plugin", "Prediction", "Recipe", "Registry", "SpecError", "SubVP", "Target",
-    "Trigonometric",
-    "get", "get_grid", "get_guidance", "get_recipe", "is_grid_file", "nearest", "posterior_std", "register",
-    "regression_loss", "sample", "split_specs", "trajectory", "uniform", "weights",
+    "CAPABILITIES", "DENOISER", "GRIDS", "GUIDANCES", "METHODS", "RECIPES", "VE", "VP",
+    "Between", "Classifier", "Cosine", "Denoising", "DiscreteVP", "Field", "Grid", "Guidance", "GuidedField", "Guides",
+    "Linear", "Method", "Moment", "Noise", "Path", "Plugin", "Prediction", "Recipe", "Registry", "Sampler", "SpecError",
+    "SubVP", "Target", "Trigonometric", "TunedGrid",
+    "get", "get_grid", "get_guidance", "get_recipe", "import_files", "is_grid_file", "load_entry_points", "nearest",
+    "posterior_std", "register", "regression_loss", "sample", "split_specs", "trajectory", "uniform", "unmet",
+    "weights",
 ]  # fmt: skip

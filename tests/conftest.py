@@ -1,13 +1,22 @@
 """What the tests share: an exact field, a fixed network, the digits and their features."""
 
+import functools
+import json
+import pathlib
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import settings
 from torch import Tensor, nn
 
+from samplerbench.cli.main import main
 from samplerbench.methods import Field, Path
+from samplerbench.metrics.column import Column
+from samplerbench.store.columns import to_csv, typed
 
 settings.register_profile("shared-machine", deadline=None, derandomize=True)
 settings.load_profile("shared-machine")
@@ -119,13 +128,165 @@ def small_net() -> SmallNet:
 
 @pytest.fixture(scope="session")
 def digits():
-    from samplerbench.data.datasets import DATASETS
+    from samplerbench.data.dataset import DATASETS
 
     return DATASETS.get("digits").load()
 
 
 @pytest.fixture(scope="session")
 def real(digits):
-    from samplerbench.metrics.features import Extractor, RealFeatures
+    from samplerbench.metrics.extractors import Extractor
+    from samplerbench.metrics.reference import RealFeatures
 
     return RealFeatures(digits, Extractor("digits-cnn", torch.device("cpu")))
+
+
+# Run directories as `bench run` writes them, for the tests of reports and of the store.
+
+SPREAD = np.array([0.3, -0.2, 0.1, 0.0, -0.2])  # of the seed blocks, which all methods share: it cancels in pairs
+JITTER = {"a": np.array([1, -1, 1, -1, 0]), "b": np.array([-1, 0, 1, 1, -1]), "c": np.array([0, 1, -1, 1, -1])}
+METRIC_COLUMNS = [
+    Column(
+        "fid", "FID", "lower", spread="blocks", floor="fid_floor", floor_spread="fid_floor_sd", ceiling="fid_ceiling",
+        extractor=True, label_exact="Frechet distance", meaning="**{label}**: of {samples} images, `{protocol}`.",
+    ),
+    Column("fid_floor", meaning="**real images**: the floor, of {floor_images} images."),
+    Column("fid_floor_sd"),
+    Column("fid_ceiling"),
+    Column("trajectory_rmse", "trajectory RMSE", "lower", meaning="**trajectory RMSE**: error of the pixels."),
+    Column("order", "order", format="{:.2f}"),
+    Column("order_declared", "declared order", format="{:g}"),
+]  # fmt: skip
+
+
+def _cell(method: str, fid: float, steps: int = 10, blocks: int = 5, jitter: str = "a", **changes) -> dict:
+    values = (fid + SPREAD + 0.02 * JITTER[jitter])[:blocks]
+    half = 2.776 * values.std(ddof=1) / blocks**0.5 if blocks > 1 else np.nan
+    row = {
+        "method": method, "options": "", "recipe": "ddpm", "dataset": "digits", "resolution": 8, "grid": "uniform",
+        "steps": steps, "nfe": steps, "guidance": "", "seeds": ",".join(map(str, range(blocks))), "samples": 1000,
+        "fid": values.mean(), "fid_ci_low": values.mean() - half, "fid_ci_high": values.mean() + half,
+        "fid_floor": 3.0, "fid_floor_sd": 0.21, "fid_ceiling": 311.0,
+        "scores_per_seed": json.dumps({"fid": values.tolist()}),
+        "latency_s": 0.06 * steps, "latency_iqr_s": 0.001, "images_per_s": 4000 / steps, "overhead_ratio": 1.01,
+        "device": "cpu", "dtype": "float32", "batch_size": 256, "compiled": "false", "status": "ok", "error": "",
+        "cell": f"{method}{steps}", "protocol": "p", "commit": "c", "utc": "2026-01-01T00:00:00+00:00",
+        "command": f"bench run --methods {method} --steps {steps}",
+    }  # fmt: skip
+    return row | changes
+
+
+def _write_run(
+    folder: pathlib.Path, *rows: dict, device: str = "cpu (A)", columns: list[Column] | None = None, **quality
+) -> pathlib.Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.csv").write_text(to_csv(typed(pd.DataFrame(list(rows)))))
+    facts = {
+        "command": "bench run",
+        "sweep": {"methods": ["ddpm"], "dataset": "digits", "dtype": "float32", "preset": None},
+        "environment": {"python": "3.11", "device": device, "threads": 2, "packages": {"samplerbench": "0.1.0"}},
+        "checkpoints": {"ddpm": "shipped 123"},
+        "protocol": rows[0]["protocol"] if rows else "p",
+        "quality": {
+            "dataset": "digits", "reference_images": 797, "floor_images": 1000, "extractor": "digits-cnn",
+            "features": 64, "samples": 1000, "seeds": [0, 1, 2, 3, 4],
+        } | quality,
+        "columns": [column.to_json() for column in (METRIC_COLUMNS if columns is None else columns)],
+        "commit": "c",
+        "utc": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(facts))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cell():
+    """cell(method, fid, steps=10, blocks=5, jitter="a", **changes): a row, whose blocks share their noise."""
+    return _cell
+
+
+@pytest.fixture(scope="session")
+def failed():
+    """failed(method, error): the row of a cell that failed."""
+    missing = "nfe fid fid_ci_low fid_ci_high latency_s images_per_s overhead_ratio".split()
+    return lambda method, error: _cell(method, 1.0, status="failed", error=error) | dict.fromkeys(missing, np.nan)
+
+
+@pytest.fixture(scope="session")
+def write_run():
+    """write_run(folder, *rows, device=..., columns=..., **quality): a run directory, all under one protocol."""
+    return _write_run
+
+
+@pytest.fixture(scope="session")
+def metric_columns() -> list[Column]:
+    """The columns of metrics that `write_run` records by default."""
+    return METRIC_COLUMNS
+
+
+@pytest.fixture(scope="session")
+def bench_report():
+    """bench_report(*arguments): the result of `bench report`, as click's runner gives it."""
+    return lambda *arguments: CliRunner().invoke(main, ["report", *map(str, arguments)])
+
+
+# Networks, loaded once and shared: a test that hooks into one removes its hook.
+
+
+@pytest.fixture(scope="session")
+def load():
+    """load(recipe, dataset="digits"): the shipped network or the closed form, on the CPU in float32 or float64."""
+    from samplerbench.data.dataset import DATASETS
+    from samplerbench.networks.checkpoints import load_network
+
+    @functools.cache
+    def load(recipe: str, dataset: str = "digits"):
+        return load_network(recipe, DATASETS.get(dataset), None, torch.device("cpu"))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def flow_network(load):
+    return load("flow")
+
+
+@pytest.fixture(scope="session")
+def ddpm_network(load):
+    return load("ddpm")
+
+
+STUDENT_COST = {"iterations": 12_500, "seconds": 81.5, "teacher_nfe": 1_234_567}
+
+
+@pytest.fixture(scope="session")
+def make_student():
+    """make_student(folder, weights="flow", **metadata): a checkpoint of `ot_flow`, as if distilled from `flow`.
+
+    Its weights are shipped ones, which `ot_flow` reads as `flow` does.
+    """
+    from samplerbench.models import load, save, shipped
+
+    facts = {"recipe": "ot_flow", "teacher": "flow", "origin": "flow", "cost": json.dumps(STUDENT_COST)}
+
+    def make(folder: pathlib.Path, weights: str = "flow", **metadata: str) -> None:
+        source = load(shipped("digits", weights))
+        path = pathlib.Path(folder, "digits", "ot_flow.safetensors")
+        save(path, source.weights, source.metadata | facts | metadata)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def random_vit():
+    """random_vit(side=37): DINOv2's transformer of 64 features in 2 blocks, its weights far from their initial ones."""
+    from samplerbench.models.vit import VisionTransformer
+
+    def make(side: int = 37) -> VisionTransformer:
+        torch.manual_seed(0)
+        net = VisionTransformer(64, 2, side).eval()
+        for parameter in net.parameters():
+            nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5 if parameter.ndim > 1 else 0.5)
+        return net.requires_grad_(False)
+
+    return make

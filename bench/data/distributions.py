@@ -1,24 +1,31 @@
-"""Distributions of images whose noised versions are known in closed form: the truth that a sampler can be held to."""
+"""Distributions of images whose noised versions have a closed form: ground truth for samplers."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from math import atan2, hypot, log, pi
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torchdiffeq import odeint
 
 from samplerbench.methods import Path
-from samplerbench.metrics.frechet import Statistics
 
 PRECISION = 1e-13  # tolerances of flows that have no closed form; those of 1e-11 differ from it by 1e-8
 
 
-class Distribution(ABC):
-    """Images as vectors x0 (B, D), and what the best network would say of x = alpha x0 + sigma eps.
+class Moments(NamedTuple):
+    """The exact mean (D,) and covariance (D, D) of a distribution, float64."""
 
-    settled: the ratio sigma / alpha below which the posterior mean of x0 no longer changes along the flow.
+    mean: Tensor
+    covariance: Tensor
+
+
+class Distribution(ABC):
+    """Images as vectors x0 (B, D), and the optimal prediction for x = alpha x0 + sigma eps.
+
+    settled: the ratio sigma / alpha below which the posterior mean of x0 is constant along the flow.
     """
 
     settled: float = 0.0
@@ -28,7 +35,7 @@ class Distribution(ABC):
         """E[x0 | x] and E[eps | x], both (B, D), for x (B, D); alpha and sigma broadcast to (B, 1)."""
 
     def log_density(self, x: Tensor) -> Tensor | None:
-        """log p(x0) of x0 (B, D), in nats: (B,); None for what has no density."""
+        """log p(x0) of x0 (B, D), in nats: (B,); None for a distribution without a density."""
         return None
 
     @abstractmethod
@@ -37,11 +44,11 @@ class Distribution(ABC):
 
     @property
     @abstractmethod
-    def statistics(self) -> Statistics:
+    def moments(self) -> Moments:
         """The exact mean and covariance."""
 
     def flow(self, x: Tensor, path: Path, start: float = 1.0, end: float = 0.0) -> Tensor:
-        """Where the probability-flow ODE takes x (B, D) from time `start` to time `end`, to about 1e-10.
+        """The probability-flow ODE's solution from x (B, D) at time `start` to time `end`, to about 1e-10.
 
         Every Gaussian path is the circle x = cos(u) x0 + sin(u) eps up to its scale (arXiv 2206.00364, section 2), on
         which dx/du = cos(u) E[eps | x] - sin(u) E[x0 | x] is smooth from noise to data.
@@ -63,7 +70,7 @@ class Distribution(ABC):
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture(Distribution):
-    """Gaussians in equal shares: means (K, D), and covariances by their axes (K, D, D), as columns, and variances."""
+    """Gaussians with equal weights: means (K, D); axes (K, D, D), the eigenvectors of the covariances as columns."""
 
     means: Tensor
     axes: Tensor
@@ -71,7 +78,7 @@ class GaussianMixture(Distribution):
 
     @cached_property
     def _centres(self) -> Tensor:
-        """The means in the axes of their Gaussians: (K, 1, D)."""
+        """The means in the eigenbases of their covariances: (K, 1, D)."""
         return self.means[:, None] @ self.axes
 
     def log_density(self, x):
@@ -94,16 +101,16 @@ class GaussianMixture(Distribution):
         return self.means[chosen] + torch.einsum("bde,be->bd", self.axes[chosen], scaled)
 
     @property
-    def statistics(self):
+    def moments(self):
         mean = self.means.mean(0)
         within = (self.axes * self.variances[:, None]) @ self.axes.mT
         apart = self.means - mean
-        return Statistics.known(mean, within.mean(0) + apart.T @ apart / len(self.means))
+        return Moments(mean, within.mean(0) + apart.T @ apart / len(self.means))
 
 
 @dataclass(frozen=True, eq=False)
 class Gaussian(GaussianMixture):
-    """One Gaussian: its flow stretches every axis by the ratio of its standard deviations."""
+    """One Gaussian: its flow scales each axis by the ratio of the standard deviations."""
 
     def flow(self, x, path, start=1.0, end=0.0):
         now, then = path.along(torch.tensor([start, end], dtype=torch.float64))
@@ -114,7 +121,7 @@ class Gaussian(GaussianMixture):
 
 @dataclass(frozen=True, eq=False)
 class Empirical(Distribution):
-    """A finite set of images (N, D), each as likely: the best network for it knows them all by heart."""
+    """A finite set of equally likely images (N, D): the optimal network memorises them."""
 
     images: Tensor
 
@@ -130,9 +137,9 @@ class Empirical(Distribution):
         return self.images[torch.randint(len(self.images), (count,), generator=generator)]
 
     @property
-    def statistics(self):
+    def moments(self):
         centred = self.images - self.images.mean(0)
-        return Statistics.known(self.images.mean(0), centred.T @ centred / len(self.images))
+        return Moments(self.images.mean(0), centred.T @ centred / len(self.images))
 
 
 def cosines(size: int) -> Tensor:

@@ -1,50 +1,92 @@
-"""What a figure of quality is: it sees features batch after batch, or runs the sampler again, and yields columns."""
+"""What a metric is: it scores images by their features or runs the sampler again, and fills columns of the results."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
+from torch import Tensor
 
-from samplerbench.methods import Plugin, Registry
-from samplerbench.metrics.accumulators import Accumulator
+from samplerbench.methods import Plugin, Registry, Sampler, import_files, load_entry_points
+from samplerbench.metrics.column import Column
+from samplerbench.networks.loaded import LoadedNetwork
 
 if TYPE_CHECKING:  # torch-fidelity takes a second to import
-    from samplerbench.metrics.features import Extractor, RealFeatures
-    from samplerbench.networks.backbone import Backbone
-    from samplerbench.sweep.plan import Job
+    from samplerbench.metrics.extractors import Extractor
+    from samplerbench.metrics.reference import RealFeatures
 
-RISE_IS_WORSE, FALL_IS_WORSE, NO_VERDICT = 1, -1, 0
+# What a metric may require beside images -> what is needed, as it reads after "it needs".
+REQUIREMENTS = {
+    "exact": "a closed form of the data",
+    "logits": "a classifier of the data",
+    "labels": "a classifier of the data set's own classes",
+    "teacher": "the teachers of students",
+}
+
+
+class Features(NamedTuple):
+    """What an extractor computes of a batch of images: features (B, D) and, if requested, logits (B, classes); float64.
+
+    labels: the labels (B,) of generated images, if the network has classes.
+    A metric may rely on what it requires: logits and labels are None only where no metric does.
+    """
+
+    features: Tensor
+    logits: Any = None  # Tensor | None
+    labels: Any = None  # Tensor | None
+
+
+class Accumulator(ABC):
+    """The state of a metric over one block of images."""
+
+    @abstractmethod
+    def update(self, batch: Features) -> None:
+        """Add a batch."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, float]:
+        """The metric's columns for the images so far."""
 
 
 class Metric(Plugin, ABC):
-    """A figure of quality.
+    """A quality metric.
 
-    columns: which way each gets worse. logits: whether it needs the classifier's. exact: whether it needs exact data.
-    labels: whether it needs to know what the images were asked to be, and a classifier of just these classes.
-    teacher: whether it needs the ordinary network that a student was distilled from.
+    columns: the columns of results.csv that it fills, the first of which is the metric itself.
+    requires: what it needs beside images, from `REQUIREMENTS`.
     """
 
-    columns: ClassVar[dict[str, int]]
-    logits: ClassVar[bool] = False
-    exact: ClassVar[bool] = False
-    labels: ClassVar[bool] = False
-    teacher: ClassVar[bool] = False
+    columns: ClassVar[tuple[Column, ...]]
+    requires: ClassVar[frozenset[str]] = frozenset()
+
+
+class ImageMetric(Metric, ABC):
+    """A metric of images, seen batch after batch through a feature extractor."""
 
     @abstractmethod
-    def start(self, real: "RealFeatures") -> Accumulator:
-        """An accumulator for one block of images, to be compared with these real ones."""
+    def accumulator(self, real: RealFeatures) -> Accumulator:
+        """A fresh accumulator for one block of images, to be compared with the real ones."""
 
-    def replay(self, job: "Job", backbone: "Backbone", block: int, real: "RealFeatures") -> dict[str, float]:
-        """The columns that images do not tell: for these the sampler is run again, off the clock, on a seed block."""
-        return {}
-
-    def least(self, width: int) -> int:
-        """The fewest images in a block that it can judge by this many features."""
+    def min_samples(self, width: int) -> int:
+        """The fewest images in a block that it can score with this many features."""
         return 2
 
-    def extractor(self, device: torch.device) -> "Extractor | None":
-        """The extractor that it brings along; None for that of the data set. Raises InputError."""
+    def extractor(self, device: torch.device) -> Extractor | None:
+        """An extractor of its own; None for that of the data set. Raises InputError if it cannot be loaded."""
         return None
 
 
-METRICS: Registry[Metric] = Registry("metric", Metric)
+class SamplerMetric(Metric, ABC):
+    """A metric that images alone do not determine: it runs the sampler again, off the clock."""
+
+    @abstractmethod
+    def evaluate(self, sampler: Sampler, network: LoadedNetwork, block: int, real: RealFeatures) -> dict[str, float]:
+        """Its columns for one seed block; NaN where it is undefined for this sampler."""
+
+
+def _load_metrics() -> None:
+    import_files("samplerbench.metrics")
+    load_entry_points()
+
+
+METRICS: Registry[Metric] = Registry("metric", Metric, _load_metrics)

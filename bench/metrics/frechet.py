@@ -1,4 +1,4 @@
-"""The Frechet distance between two sets of features: statistics that stream, and a reference whose root is kept."""
+"""The Frechet distance between two sets of features: streaming statistics, and a reference with a cached root."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,7 @@ class Statistics:
 
     @classmethod
     def of(cls, features: Tensor) -> "Statistics":
-        """Those of features (N, D)."""
+        """The statistics of features (N, D)."""
         statistics = cls(features.shape[1])
         for chunk in features.split(CHUNK):
             statistics.update(chunk)
@@ -31,9 +31,10 @@ class Statistics:
 
     @classmethod
     def known(cls, mean: Tensor, covariance: Tensor) -> "Statistics":
-        """Those of a distribution, which needs no features: mean (D,) and covariance (D, D)."""
+        """The statistics of a distribution with this mean (D,) and covariance (D, D)."""
         statistics = cls(len(mean))
-        statistics.count, statistics.mean, statistics._scatter = 2, mean, covariance
+        statistics.count = 2  # so that the covariance is the scatter
+        statistics.mean, statistics._scatter = mean.clone(), covariance.clone()
         return statistics
 
     def update(self, features: Tensor) -> None:
@@ -47,7 +48,7 @@ class Statistics:
         self._scatter.addmm_(centred.T, centred)
 
     def merge(self, other: "Statistics") -> None:
-        """Add all that another one has seen."""
+        """Add the features that another instance was updated with."""
         if other.count:
             self._move(other.count, other.mean)
             self._scatter += other._scatter
@@ -64,13 +65,13 @@ class Statistics:
     def covariance(self) -> Tensor:
         """The unbiased covariance (D, D), as `np.cov`. Raises ValueError for fewer than two features."""
         if self.count < 2:
-            raise ValueError(f"A covariance takes two features or more, not {self.count}.")
+            raise ValueError(f"A covariance needs at least two features, not {self.count}.")
         return self._scatter / (self.count - 1)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What samples are compared with: statistics, and a root of their covariance, made once."""
+    """The statistics that samples are compared with, and a root of their covariance, computed once."""
 
     statistics: Statistics
 
@@ -84,8 +85,8 @@ class Reference:
     def distance(self, samples: Statistics) -> float:
         """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2), the squared Frechet distance of two Gaussians (arXiv 1706.08500).
 
-        C1 C2 has the eigenvalues of R^T C2 R, which is symmetric: its solver takes a third of the time that
-        torch-fidelity's takes on the product, and knows no imaginary parts.
+        C1 C2 has the eigenvalues of R^T C2 R, which is symmetric: solving that takes a third of the time of
+        torch-fidelity's solver on the product, and leaves no imaginary parts to discard.
         """
         covariance, ours = samples.covariance, self.statistics
         eigenvalues = torch.linalg.eigvalsh(self._root.T @ covariance @ self._root)

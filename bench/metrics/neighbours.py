@@ -14,11 +14,11 @@ def nearest_distances(points: Tensor, others: Tensor) -> Tensor:
 
 
 def radii(points: Tensor, neighbours: int) -> Tensor:
-    """The distance (N,) of each of points (N, D) to its `neighbours`-th nearest among the others of them."""
+    """The distance (N,) of each of points (N, D) to its `neighbours`-th nearest among the other ones."""
     return torch.cat([distances.kthvalue(neighbours + 1).values for distances in _distances(points, points)])
 
 
-def balls_around(
+def count_in_balls(
     points: Tensor, centres: Tensor, radii: Tensor, inside: Callable[[Tensor, Tensor], Tensor] = torch.le
 ) -> Tensor:
     """In how many of the balls with these centres (M, D) and radii (M,) each of points (N, D) lies: (N,) float64.
@@ -28,7 +28,7 @@ def balls_around(
     return torch.cat([inside(distances, radii).double().sum(1) for distances in _distances(points, centres)])
 
 
-def balls_hit(points: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
+def covered(points: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
     """Which of the open balls with these centres (M, D) and radii (M,) hold any of points (N, D): (M,) bool."""
     hit = torch.zeros(len(centres), dtype=torch.bool)
     for distances in _distances(points, centres):
@@ -42,6 +42,6 @@ def _distances(points: Tensor, others: Tensor) -> Iterator[Tensor]:
 
 
 def mean_distance(x: Tensor) -> float:
-    """The mean distance between two different rows of x (N, D), over 2000 rows drawn from more."""
+    """The mean distance between two different rows of x (N, D), estimated from 2000 rows if there are more."""
     chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:2000]
     return torch.pdist(x[chosen]).mean().item()

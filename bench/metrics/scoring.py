@@ -1,132 +1,150 @@
-"""Quality: the reference and the metrics of a sweep, the scores of a cell, and what a row says of them."""
+"""Scoring: the reference and the metrics of a sweep, the scores of a cell, and the columns of its row."""
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 from math import isfinite
+from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.stats import t as student
-from torch import Tensor
 
-from samplerbench.data.datasets import DATASETS, Dataset, digest
+from samplerbench.data.dataset import DATASETS, Dataset, Images, digest
 from samplerbench.errors import InputError
-from samplerbench.metrics.accumulators import Accumulator
-from samplerbench.metrics.base import Metric
-from samplerbench.metrics.directions import DIRECTIONS
-from samplerbench.metrics.features import Extractor, Pixels, RealFeatures
-from samplerbench.metrics.image_metrics import METRICS
-from samplerbench.networks.backbone import Backbone
-from samplerbench.sampling.noise import image_labels
-from samplerbench.sweep.plan import Job, Sweep
+from samplerbench.methods import Sampler
+from samplerbench.metrics.base import METRICS, REQUIREMENTS, Accumulator, ImageMetric, Metric, SamplerMetric
+from samplerbench.metrics.column import Column
+from samplerbench.metrics.extractors import Extractor, Pixels
+from samplerbench.metrics.reference import RealFeatures
+from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.sampling.measure import Batch
+from samplerbench.statistics import half_width
 
 
-class Quality:
-    """The reference, its features and the metrics of a sweep. Raises InputError if any of them cannot be had."""
+class Scorer:
+    """The reference, its features and the metrics of a sweep."""
 
-    def __init__(self, sweep: Sweep, device: torch.device):
-        dataset = DATASETS.get(sweep.dataset)
-        metrics = [METRICS.get(spec) for spec in sweep.metrics or dataset.metrics]
-        _check_distinct(metrics)
-        _check_exact(metrics, dataset)
-        self.metrics_named = [str(metric) for metric in metrics]
-        self.classes = _asked_classes(metrics, dataset)
-        self.needs_teacher = any(metric.teacher for metric in metrics)
-        self.images = dataset.load(sweep.data_root, sweep.download)
-        logits = any(metric.logits for metric in metrics)
-        self.extractor = _extractor(dataset, device, sweep.download, logits)
+    def __init__(
+        self,
+        dataset: Dataset,
+        metrics: Sequence[str] | None,
+        samples: int,
+        seeds: Sequence[int],
+        device: torch.device,
+        data_root: str | None = None,
+        download: bool = False,
+    ):
+        """metrics: their specs; None for the data set's default. Raises InputError if any of it is unavailable."""
+        self.metrics = [METRICS.get(spec) for spec in metrics or dataset.metrics]
+        _check_distinct(self.metrics)
+        _check_requirements(self.metrics, dataset)
+        self.images = dataset.load(data_root, download)
+        logits = any("logits" in metric.requires for metric in self.metrics)
+        self.extractor = _extractor(dataset, device, download, logits)
         self.real = RealFeatures(self.images, self.extractor)
-        self.metrics = [(metric, self._real_for(metric, device)) for metric in metrics]
-        _check_enough(self.metrics, sweep.samples)
-        self.facts = {
-            "dataset": sweep.dataset,
-            "data": self.images.digest,
-            "reference": digest(self.images.reference),
-            "reference_images": len(self.images.reference),
-            "floor_images": min(sweep.samples, len(self.images.floor)),
-            "extractor": dataset.extractor,
-            "extractor_digest": self.extractor.digest,
-            "features": self.extractor.width,
-            "samples": sweep.samples,
-            "seeds": list(sweep.seeds),
-            "quantisation": "none" if dataset.distribution else "round to uint8",
-            "labels": "uniform and independent per image",
-        } | self._own_extractors()
+        self.of_images = [(metric, self._real_for(metric, device)) for metric in self.metrics
+                          if isinstance(metric, ImageMetric)]  # fmt: skip
+        self.of_samplers = [metric for metric in self.metrics if isinstance(metric, SamplerMetric)]
+        _check_enough(self.of_images, samples)
+        self.facts = self._facts(dataset, samples, seeds)
 
-    def _real_for(self, metric: Metric, device: torch.device) -> RealFeatures:
-        own = metric.extractor(device)
-        return RealFeatures(self.images, own) if own else self.real
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of all metrics."""
+        return [column for metric in self.metrics for column in metric.columns]
 
-    def _own_extractors(self) -> dict[str, str]:
-        """Name and hash of the extractors that metrics brought along."""
-        others = [real.extractor for _, real in self.metrics if real is not self.real]
-        return {extractor.name: f"{extractor.width} features {extractor.digest}" for extractor in others}
+    @property
+    def specs(self) -> list[str]:
+        """The metrics, as they print."""
+        return [str(metric) for metric in self.metrics]
 
-    def start(self) -> "Scoring":
+    def needs(self, requirement: str) -> str:
+        """The name of a metric that requires this, from `REQUIREMENTS`; empty if none does."""
+        return next((metric.name for metric in self.metrics if requirement in metric.requires), "")
+
+    def start(self) -> "CellScorer":
         """The scoring of a new cell."""
-        return Scoring(self.metrics, self.classes)
+        return CellScorer(self.of_images)
 
-    def replay(self, job: Job, backbone: Backbone, blocks: Iterable[int]) -> dict[str, list[float]]:
-        """The columns for which the sampler itself is run again, one value for each seed block."""
+    def evaluate(self, sampler: Sampler, network: LoadedNetwork, blocks: Iterable[int]) -> dict[str, list[float]]:
+        """The columns for which the sampler runs again, one value for each seed block."""
         columns: dict[str, list[float]] = {}
-        for block, (metric, real) in product(blocks, self.metrics):
-            for name, value in metric.replay(job, backbone, block, real).items():
+        for block, metric in product(blocks, self.of_samplers):
+            for name, value in metric.evaluate(sampler, network, block, self.real).items():
                 columns.setdefault(name, []).append(value)
         return columns
 
-    @staticmethod
-    def summarise(scores: dict[str, list[float]]) -> dict[str, float | str]:
-        """The columns of a row from the values per seed block: means, and the FID's two-sided 95 % t-interval.
+    def _real_for(self, metric: ImageMetric, device: torch.device) -> RealFeatures:
+        own = metric.extractor(device)
+        return RealFeatures(self.images, own) if own else self.real
 
-        `scores_per_seed` holds as JSON those that can get worse, {"fid": [2.71, ...], ...}, with six digits.
-        """
-        row = {name: float(np.mean(values)) for name, values in scores.items()}
-        if "kid_se" in scores:
-            row["kid_se"] = float(np.linalg.norm(scores["kid_se"]) / len(scores["kid_se"]))
-        values = scores.get("fid", [])
-        if len(values) > 1:
-            half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-            row |= {"fid_ci_low": row["fid"] - half, "fid_ci_high": row["fid"] + half}
-        per_seed = {
-            name: [_rounded(value) for value in values] for name, values in scores.items() if name in DIRECTIONS
-        }
-        return row | {"scores_per_seed": json.dumps(per_seed)}
+    def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int]) -> dict[str, object]:
+        """Everything that must match for two scores to be comparable."""
+        others = [real.extractor for _, real in self.of_images if real is not self.real]
+        return {
+            "dataset": str(dataset),
+            "data": self.images.digest,
+            "reference": digest(self.images.reference),
+            "reference_images": len(self.images.reference),
+            "floor_images": min(samples, len(self.images.floor)),
+            "extractor": dataset.extractor,
+            "extractor_digest": self.extractor.digest,
+            "features": self.extractor.width,
+            "samples": samples,
+            "seeds": list(seeds),
+            "quantisation": "none" if self.images.exact else "round to uint8",
+            "labels": "uniform and independent per image",
+        } | {extractor.name: f"{extractor.width} features {extractor.digest}" for extractor in others}
 
 
-class Scoring:
-    """The scores of a cell, from batches of images as they come; what was seen of a block goes when the next begins."""
+class SpeedOnly:
+    """Takes the place of a Scorer where quality is not measured: no metrics, no protocol."""
 
-    def __init__(self, metrics: list[tuple[Metric, RealFeatures]], classes: int = 0):
-        """classes: how many the images were asked for, where a metric needs their labels."""
-        self._metrics, self._classes, self._count = metrics, classes, 0
+    facts: ClassVar[dict[str, object] | None] = None
+    images: ClassVar[Images | None] = None
+    columns: ClassVar[list[Column]] = []
+    specs: ClassVar[list[str]] = []
+
+    def needs(self, requirement: str) -> str:
+        """No metric requires anything."""
+        return ""
+
+    def start(self) -> "CellScorer":
+        """A scoring that ignores its batches."""
+        return CellScorer([])
+
+    def evaluate(self, sampler: Sampler, network: LoadedNetwork, blocks: Iterable[int]) -> dict[str, list[float]]:
+        """No columns."""
+        return {}
+
+
+class CellScorer:
+    """The scores of a cell, from batches as they come. The state of a block is dropped when the next one begins."""
+
+    def __init__(self, metrics: list[tuple[ImageMetric, RealFeatures]]):
+        self._metrics = metrics
         self._scores: dict[int, dict[str, float]] = {}
         self._block: int | None = None
         self._current: list[tuple[RealFeatures, Accumulator]] = []
 
     @torch.inference_mode()
-    def add(self, block: int, images: Tensor) -> None:
-        """See uint8 images (B, C, H, W) of a seed block. Raises ValueError if the block has been scored before."""
-        if block in self._scores:
-            raise ValueError(f"Block {block} has been scored: add the batches of a block one after another.")
-        if block != self._block:
+    def add(self, batch: Batch) -> None:
+        """Score a batch. Raises ValueError if its block has been finished before."""
+        if batch.block in self._scores:
+            raise ValueError(f"Block {batch.block} is finished: add the batches of a block one after another.")
+        if batch.block != self._block:
             self._finish()
-            self._block, self._count = block, 0
-            self._current = [(real, metric.start(real)) for metric, real in self._metrics]
-        seen = {real: real.extractor.see(images) for real in dict.fromkeys(real for real, _ in self._current)}
-        labels = self._labels(len(images))
+            self._block = batch.block
+            self._current = [(real, metric.accumulator(real)) for metric, real in self._metrics]
+        seen = {real: real.extractor.extract(batch.images) for real in dict.fromkeys(real for real, _ in self._current)}
+        labels = None if batch.labels is None else batch.labels.cpu()
         for real, accumulator in self._current:
             accumulator.update(seen[real]._replace(labels=labels))
 
-    def _labels(self, more: int) -> Tensor | None:
-        """What the next images of the block were asked to be."""
-        start, self._count = self._count, self._count + more
-        return image_labels(self._block, range(start, self._count), self._classes) if self._classes else None
-
     @torch.inference_mode()
     def columns(self) -> dict[str, list[float]]:
-        """Every metric's columns, one value for each seed block; no more batches of the last block may follow."""
+        """Every metric's columns, one value for each seed block; this finishes the last block."""
         self._finish()
         names = dict.fromkeys(name for scores in self._scores.values() for name in scores)
         return {name: [scores[name] for scores in self._scores.values()] for name in names}
@@ -138,29 +156,44 @@ class Scoring:
         self._block, self._current = None, []
 
 
-def _asked_classes(metrics: list[Metric], dataset: Dataset) -> int:
-    """The number of classes if a metric needs labels, else 0."""
-    asking = [metric.name for metric in metrics if metric.labels]
-    if asking and not dataset.classified:
-        raise InputError(
-            f"{asking[0]} needs a classifier of {dataset.name}, and none is shipped: leave it out of --metrics."
-        )
-    return dataset.classes if asking else 0
+def summarise(scores: dict[str, list[float]], columns: Sequence[Column]) -> dict[str, float | str]:
+    """The columns of a row from the values per seed block: means, and the FID's two-sided 95 % t-interval.
+
+    A standard error is that of the mean. `scores_per_seed` holds the values of every column that has a better
+    direction as JSON, {"fid": [2.71, ...], ...}, to six digits.
+    """
+    if not scores:
+        return {}
+    row: dict[str, float | str] = {name: float(np.mean(values)) for name, values in scores.items()}
+    for error in {column.spread for column in columns} & scores.keys():
+        row[error] = float(np.linalg.norm(scores[error]) / len(scores[error]))
+    values = scores.get("fid", [])
+    if len(values) > 1:
+        mean, half = float(np.mean(values)), half_width(values)
+        row |= {"fid_ci_low": mean - half, "fid_ci_high": mean + half}
+    directed = {column.name for column in columns if column.better}
+    per_seed = {name: [_rounded(value) for value in values] for name, values in scores.items() if name in directed}
+    return row | {"scores_per_seed": json.dumps(per_seed)}
 
 
 def _check_distinct(metrics: list[Metric]) -> None:
     twice = [name for name, count in Counter(metric.name for metric in metrics).items() if count > 1]
     if twice:
-        raise InputError(f"--metrics names {twice[0]!r} twice, and a row has room for one: leave one of them out.")
+        raise InputError(f"--metrics names {twice[0]!r} twice, but a row has room for one: leave one of them out.")
 
 
-def _check_exact(metrics: list[Metric], dataset: Dataset) -> None:
+def _check_requirements(metrics: list[Metric], dataset: Dataset) -> None:
+    """Raises InputError for a metric that requires what the data set does not provide."""
+    exact = dataset.distribution is not None
+    provided = {"teacher"} | ({"exact"} if exact else {"logits"}) | ({"labels"} if dataset.classified else set())
     for metric in metrics:
-        if metric.exact and not dataset.distribution:
-            exact = ", ".join(name for name in DATASETS.names() if DATASETS.get(name).distribution)
-            raise InputError(f"{metric} needs a data set that is known exactly: choose --dataset {exact}.")
-        if metric.logits and dataset.distribution:
-            raise InputError(f"{metric} needs a classifier, and {dataset.name} has none: leave it out of --metrics.")
+        for missing in sorted(metric.requires - provided):
+            advice = "leave it out of --metrics"
+            if missing == "exact":
+                known = ", ".join(name for name in DATASETS.names() if DATASETS.get(name).distribution)
+                advice = f"choose --dataset {known}"
+            needed = REQUIREMENTS.get(missing, missing)
+            raise InputError(f"{metric} needs {needed}, which {dataset.name} does not have: {advice}.")
 
 
 def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: bool) -> Extractor | Pixels:
@@ -169,16 +202,16 @@ def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: b
     return Extractor(dataset.extractor, device, download, logits)
 
 
-def _check_enough(metrics: list[tuple[Metric, RealFeatures]], samples: int) -> None:
+def _check_enough(metrics: list[tuple[ImageMetric, RealFeatures]], samples: int) -> None:
     for metric, real in metrics:
-        least = metric.least(real.extractor.width)
-        if samples < least:
+        fewest = metric.min_samples(real.extractor.width)
+        if samples < fewest:
             raise InputError(
-                f"{metric} needs at least {least} images in a seed block, not {samples}: "
+                f"{metric} needs at least {fewest} images in a seed block, not {samples}: "
                 "raise --samples, or leave it out of --metrics."
             )
 
 
 def _rounded(value: float) -> float | None:
-    """To six digits; None, JSON's null, for what is no number."""
+    """To six digits; None, JSON's null, for NaN and infinity."""
     return float(f"{value:.6g}") if isfinite(value) else None

@@ -1,47 +1,42 @@
-"""What guidances need beside the network: the noise-aware classifier, the weaker network."""
+"""The networks that guidances need: a classifier of noisy images, a weaker network."""
 
 from collections.abc import Collection
 from dataclasses import replace
 
 import torch
 
-from samplerbench.data.datasets import Dataset
+from samplerbench.data.dataset import Dataset
 from samplerbench.errors import InputError
-from samplerbench.methods import Guidance
-from samplerbench.models import CheckpointError, load, shipped
-from samplerbench.networks.backbone import (
-    NOISY_CLASSIFIER,
-    Backbone,
-    NoisyJudge,
-    find_checkpoint,
-    load_backbone,
-    weak_name,
-)
+from samplerbench.methods import Guidance, get_recipe, unmet
+from samplerbench.models import CheckpointError
+from samplerbench.networks.checkpoints import CheckpointKey, load_network
+from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
+
+NOISY_CLASSIFIER = "noisy-classifier"  # the name of its checkpoint
 
 
-def equip(backbone: Backbone, guidances: Collection[Guidance], dataset: Dataset, folder: str | None) -> Backbone:
-    """The same backbone with all that these guidances ask for.
+def with_guides(
+    network: LoadedNetwork, guidances: Collection[Guidance], dataset: Dataset, folder: str | None
+) -> LoadedNetwork:
+    """The same network with everything that these guidances need.
 
-    Raises InputError if the network has no classes where they are needed, or a checkpoint is missing, and
-    CheckpointError if one does not fit.
+    Raises InputError if it lacks what they require or a checkpoint is missing, CheckpointError if one does not fit.
     """
     for guidance in guidances:
-        if guidance.labelled and not backbone.labelled:
-            raise InputError(
-                f"{guidance} needs a network with classes, and {backbone.recipe} on {dataset.name} has none: leave out "
-                "--guidance, or use auto."
-            )
-    needs = {guidance.needs for guidance in guidances}
+        reason = unmet(guidance.requires, network.provides, f"{network.name} on {dataset.name}")
+        if reason:
+            raise InputError(f"{guidance} cannot guide {network.name}: {reason}. Leave out --guidance, or use auto.")
+    guides, needs = dict(network.guides), {guidance.needs for guidance in guidances}
     if "classifier" in needs:
-        backbone = replace(backbone, judge=load_judge(dataset, folder, backbone.device))
+        guides["classifier"] = load_classifier(dataset, folder, network.device)
     if "weak" in needs:
-        backbone = replace(backbone, weak=load_weak(backbone, dataset, folder))
-    return backbone
+        guides["weak"] = load_weak(network, dataset, folder)
+    return replace(network, guides=guides)
 
 
-def load_judge(dataset: Dataset, folder: str | None, device: torch.device) -> NoisyJudge:
-    """The noise-aware classifier of a data set."""
-    checkpoint = load(find_checkpoint(folder, dataset.name, NOISY_CLASSIFIER))
+def load_classifier(dataset: Dataset, folder: str | None, device: torch.device) -> GuideClassifier:
+    """The classifier of noisy images of a data set. Raises InputError or CheckpointError."""
+    checkpoint, origin = CheckpointKey(dataset.name, NOISY_CLASSIFIER).load(folder)
     net = checkpoint.noisy_classifier()
     trained = (net.config.resolution, net.config.image_channels, net.config.classes)
     if trained != (dataset.resolution, dataset.channels, dataset.classes):
@@ -49,20 +44,18 @@ def load_judge(dataset: Dataset, folder: str | None, device: torch.device) -> No
             f"{checkpoint.path} was trained for other images or classes than those of {dataset.name}: retrain it with "
             f"`bench train {NOISY_CLASSIFIER} --dataset {dataset.name}`."
         )
-    source = "shipped" if checkpoint.path == shipped(dataset.name, NOISY_CLASSIFIER) else str(checkpoint.path)
-    return NoisyJudge(net.requires_grad_(False).to(device), source, checkpoint.digest)
+    return GuideClassifier(NOISY_CLASSIFIER, net.requires_grad_(False).to(device), origin)
 
 
-def load_weak(backbone: Backbone, dataset: Dataset, folder: str | None) -> Backbone:
-    """The weaker network of a backbone's recipe, in the same precision."""
-    recipe = str(backbone.recipe)
-    if backbone.recipe.learns_path:
+def load_weak(network: LoadedNetwork, dataset: Dataset, folder: str | None) -> LoadedNetwork:
+    """The weaker network of the same recipe, in the same precision. Raises InputError or CheckpointError."""
+    if "path" in get_recipe(network.name).modules():
         raise InputError(
-            f"A network of {recipe} learns its own noise levels, so that none can guide another: leave out auto."
+            f"{network.name} learns its own noise path, which a weaker network does not share: leave out auto."
         )
-    weak = load_backbone(
-        recipe, dataset, folder, backbone.device, backbone.dtype, backbone.compiled, name=weak_name(recipe)
-    )
-    if weak.unet.config.classes != backbone.unet.config.classes:
-        raise CheckpointError(f"The weaker network of {recipe} has other classes than the one to guide: retrain it.")
+    weak = load_network(network.name, dataset, folder, network.device, network.dtype, network.compiled, weak=True)
+    if weak.classes != network.classes:
+        raise CheckpointError(
+            f"The weaker network of {network.name} was trained for other classes than the one it guides: retrain it."
+        )
     return weak

@@ -1,74 +1,63 @@
-"""The ordinary networks that students were distilled from, loaded beside them."""
+"""The undistilled networks at the root of students' teachers, loaded beside them for comparison."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-import numpy as np
 import torch
 
-from samplerbench.data.datasets import Dataset, as_picture
+from samplerbench.data.dataset import Dataset
 from samplerbench.errors import InputError
 from samplerbench.methods import Guidance
 from samplerbench.models import CheckpointError
-from samplerbench.networks.backbone import Backbone, find_checkpoint, load_backbone
-from samplerbench.networks.guides import equip
-from samplerbench.sampling import reference as trajectory
-from samplerbench.sampling.measure import PICTURED
+from samplerbench.networks.checkpoints import CheckpointKey, load_network
+from samplerbench.networks.guides import with_guides
+from samplerbench.networks.loaded import LoadedNetwork
 
 
 def with_teachers(
-    backbones: Mapping[str, Backbone],
+    networks: Mapping[str, LoadedNetwork],
     guidances: Collection[Guidance],
     dataset: Dataset,
     folder: str | None,
     needed: bool,
-) -> dict[str, Backbone]:
-    """The same backbones, where each student has its teacher, which these guidances can guide as well.
+) -> dict[str, LoadedNetwork]:
+    """The same networks, each student with its teacher, which these guidances can guide too.
 
-    The user's own checkpoint of the teacher goes before the shipped one. One that is missing is left out unless it is
-    needed. Raises InputError if it is, and CheckpointError if one does not fit.
+    needed: whether a metric compares with the teacher; otherwise a missing one is left out.
+    Raises InputError if a needed one is missing, CheckpointError if one does not fit.
     """
-    teachers: dict[str, Backbone | None] = {}
-    for name, student in backbones.items():
-        teacher = student.cost.teacher
+    teachers: dict[str, LoadedNetwork | None] = {}
+    for name, student in networks.items():
+        teacher = student.origin.cost.teacher
         if teacher and teacher not in teachers:
-            found = not missing(teacher, name, dataset, folder, needed)
-            teachers[teacher] = equip(_load(student, dataset, folder), guidances, dataset, folder) if found else None
-    return {name: _beside(student, teachers.get(student.cost.teacher)) for name, student in backbones.items()}
+            found = _exists(teacher, name, dataset, folder, needed)
+            teachers[teacher] = _load(student, guidances, dataset, folder) if found else None
+    return {name: _beside(student, teachers.get(student.origin.cost.teacher)) for name, student in networks.items()}
 
 
-def teacher_pictures(teacher: Backbone, block: int, guidance: Guidance | None, compared: bool) -> np.ndarray:
-    """What the teacher's ODE makes of the noise and labels of a block's first images, which a run keeps of each cell.
-
-    compared: whether teacher_distance is measured, which asks for as many or more: then these are solved but once.
-    Returns uint8 (n, C, H, W).
-    """
-    count = max(PICTURED, trajectory.IMAGES) if compared else PICTURED
-    images = trajectory.solution(teacher, block, count, trajectory.FINE, guidance)[:PICTURED]
-    return as_picture(teacher.finished(images)).cpu().numpy()
-
-
-def missing(teacher: str, student: str, dataset: Dataset, folder: str | None, needed: bool) -> bool:
-    """Whether there is no checkpoint of a student's teacher. Raises InputError if there must be one."""
+def _exists(teacher: str, student: str, dataset: Dataset, folder: str | None, needed: bool) -> bool:
     try:
-        find_checkpoint(folder, dataset.name, teacher)
+        CheckpointKey(dataset.name, teacher).find(folder)
     except InputError as error:
         if needed:
-            raise InputError(f"teacher_distance compares {student} with its teacher, which is gone. {error}") from error
-        return True
-    return False
+            raise InputError(f"teacher_distance needs the teacher of {student}. {error}") from error
+        return False
+    return True
 
 
-def _load(student: Backbone, dataset: Dataset, folder: str | None) -> Backbone:
-    """The teacher of a student, in float32 or better: it is solved finely."""
+def _load(
+    student: LoadedNetwork, guidances: Collection[Guidance], dataset: Dataset, folder: str | None
+) -> LoadedNetwork:
+    """The teacher of a student, in float32 or better, since its ODE is solved finely."""
     dtype = torch.promote_types(student.dtype, torch.float32)
-    return load_backbone(student.cost.teacher, dataset, folder, student.device, dtype, compiled=False)
+    teacher = load_network(student.origin.cost.teacher, dataset, folder, student.device, dtype)
+    return with_guides(teacher, guidances, dataset, folder)
 
 
-def _beside(student: Backbone, teacher: Backbone | None) -> Backbone:
-    if teacher and teacher.unet.config.classes != student.unet.config.classes:
+def _beside(student: LoadedNetwork, teacher: LoadedNetwork | None) -> LoadedNetwork:
+    if teacher and teacher.classes != student.classes:
         raise CheckpointError(
-            f"{student.recipe} was taught by a network of {teacher.recipe} with other classes than those of "
-            f"{teacher.source}: restore or retrain one of them."
+            f"{student.name} was distilled from a network of {teacher.name} with other classes than those of "
+            f"{teacher.origin.source}: restore or retrain one of them."
         )
     return replace(student, teacher=teacher)

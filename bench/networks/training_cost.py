@@ -1,4 +1,4 @@
-"""What training a network took, as its checkpoint tells it."""
+"""The cost of training a network, as its checkpoint records it."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ PARTS = "iterations seconds teacher_nfe".split()
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What was spent on a network and on the students it stands on; on an ordinary network, on that itself.
+class TrainingCost:
+    """The cost of a network, or of a student and the students it was distilled from.
 
-    teacher: the recipe of the ordinary network at the head of its teachers, whose own training is not in the rest;
-        empty for an ordinary network.
+    teacher: the recipe of the undistilled network at the root of its teachers, whose own training is excluded; empty
+        for an undistilled network.
     iterations: optimiser steps. seconds: of training. teacher_nfe: evaluations of single images by teachers.
-    None stands for what the checkpoint does not tell.
+    None where the checkpoint does not record it.
     """
 
     teacher: str = ""
@@ -25,13 +25,13 @@ class Cost:
     seconds: float | None = None
     teacher_nfe: int | None = None
 
-    def __add__(self, more: "Cost") -> "Cost":
-        """What both took together, of the first one's teacher; what either does not tell is not known of both."""
+    def __add__(self, more: "TrainingCost") -> "TrainingCost":
+        """The sum of both, with the first one's teacher; None where either is unknown."""
         parts = zip(self._parts, more._parts, strict=True)
-        return Cost(self.teacher, *(None if None in (one, other) else one + other for one, other in parts))
+        return TrainingCost(self.teacher, *(None if None in (one, other) else one + other for one, other in parts))
 
     def __str__(self) -> str:
-        """As a checkpoint keeps it."""
+        """The JSON that a checkpoint stores."""
         seconds = self.seconds if self.seconds is None else round(self.seconds, 1)
         return json.dumps(dict(zip(PARTS, (self.iterations, seconds, self.teacher_nfe), strict=True)))
 
@@ -41,7 +41,7 @@ class Cost:
 
     @property
     def columns(self) -> dict[str, object]:
-        """The columns of a row."""
+        """The columns of a row of results."""
         return {"teacher": self.teacher} | {
             "train_iterations": self.iterations,
             "train_seconds": self.seconds,
@@ -49,12 +49,12 @@ class Cost:
         }
 
 
-UNKNOWN = Cost()
-NOTHING = Cost("", 0, 0.0, 0)
+UNKNOWN = TrainingCost()
+NOTHING = TrainingCost("", 0, 0.0, 0)
 
 
-def read_cost(checkpoint: Checkpoint) -> Cost:
-    """What a checkpoint tells of its cost: its `cost`, or for older ones its `iterations` alone.
+def read_cost(checkpoint: Checkpoint) -> TrainingCost:
+    """The cost recorded in a checkpoint: its `cost`, or for older ones its `iterations` alone.
 
     Raises CheckpointError if that is damaged.
     """
@@ -63,23 +63,23 @@ def read_cost(checkpoint: Checkpoint) -> Cost:
     try:
         if "cost" not in metadata:
             iterations = metadata.get("iterations")
-            return Cost(teacher, None if iterations is None else int(iterations))
+            return TrainingCost(teacher, None if iterations is None else int(iterations))
         iterations, seconds, teacher_nfe = _parts(json.loads(metadata["cost"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{checkpoint.path} does not tell what its training cost ({_told(metadata)}): restore or retrain it."
+            f"{checkpoint.path} holds no valid training cost ({_recorded(metadata)}): restore or retrain it."
         ) from error
-    return Cost(teacher, int(iterations), seconds, int(teacher_nfe))
+    return TrainingCost(teacher, int(iterations), seconds, int(teacher_nfe))
 
 
 def _parts(cost: Mapping[str, float]) -> list[float]:
-    """Raises KeyError, TypeError or ValueError for what is no cost."""
+    """Raises KeyError, TypeError or ValueError for anything else than a cost."""
     numbers = [float(cost[part]) for part in PARTS]
     if not all(0 <= number < inf for number in numbers):
-        raise ValueError("no number from 0 on")
+        raise ValueError("a cost is a finite number, at least 0")
     return numbers
 
 
-def _told(metadata: Mapping[str, str]) -> str:
+def _recorded(metadata: Mapping[str, str]) -> str:
     name = "cost" if "cost" in metadata else "iterations"
     return f"its {name} is {metadata[name]!r}"

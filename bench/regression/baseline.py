@@ -33,7 +33,7 @@ def update(run: Path, folder: Path, reason: str) -> Path:
     protocol = {
         "protocol": frame["protocol"].iloc[0],
         "quality": protocol_facts(run),
-        "columns": [column.to_json() for column in recorded_columns(run)],
+        "columns": recorded_columns(run),
     }
 
     with writing(folder):

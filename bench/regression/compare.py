@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from samplerbench.metrics.column import Column
 from samplerbench.regression.cell import cell_name, rows_by_cell
 from samplerbench.regression.field import compare_field, same_machine
 from samplerbench.regression.rule import RULES, Rule, merge_rules
@@ -20,7 +21,9 @@ def compare_runs(baseline: Path, current: Path, fail_on: Sequence[str] = ()) -> 
 
     Raises NotComparable if there is no baseline or the protocols differ, InputError for anything that is not a run.
     """
-    rules = merge_rules(fail_on, [column for run in (baseline, current) for column in recorded_columns(run)])
+    rules = merge_rules(
+        fail_on, [Column.from_json(column) for run in (baseline, current) for column in recorded_columns(run)]
+    )
     if not baseline.exists():
         raise NotComparable(f"There is no baseline at {str(baseline)!r}: measure one first.")
     facts = [protocol_facts(run) for run in (baseline, current)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from samplerbench.errors import InputError, nearest
-from samplerbench.store.columns import COLUMNS, Better, Column
+from samplerbench.metrics.column import Better, Column
 
 COUNTED = ("nfe", "gflops_per_image")  # the same on every machine: any rise is a change of the code
 RATIOS = ("overhead_ratio", "inner_ratio")  # of times, which compare between machines
@@ -74,7 +74,7 @@ def parse_rule(text: str, recorded: Sequence[Column] = ()) -> Rule:
 
 def _without_limits(field: str, recorded: Sequence[Column]) -> Rule:
     """A rule that lets the field get worse by nothing."""
-    rules = _of_columns([*COLUMNS, *recorded]) | {name: Rule(name) for name in COST}
+    rules = _of_columns(recorded) | {name: Rule(name) for name in COST}
     rules |= {rule.field: Rule(rule.field, better=rule.better, floor_spread=rule.floor_spread) for rule in RULES}
     if field not in rules:
         # Only a metric that neither run recorded has to be looked up in the registry, which imports torch.

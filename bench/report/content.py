@@ -1,66 +1,73 @@
-"""What stands in a report, whatever it is written in."""
+"""What a report contains, in whatever format it is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from samplerbench.report import text as sentences
+from samplerbench.report import text
+from samplerbench.report.chart import Chart, Look, charts, looks
 from samplerbench.report.gallery import Gallery, gallery
+from samplerbench.report.provenance import commands, origin
 from samplerbench.report.published import beside_ours
-from samplerbench.report.reproduce import commands, origin
 from samplerbench.report.table import table
 from samplerbench.store.results import Results
 
 
 @dataclass(frozen=True)
 class Section:
-    """What is told of the rows of one protocol. heading: what the protocol is, where there are several."""
+    """A report's part on one protocol. heading, mark: its name and the suffix of its files, if there are several."""
 
     heading: str
     mark: str
-    group: Results
     verdicts: list[str]
+    charts: list[Chart]
     tiles: Gallery
     published: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Content:
-    """A report: the table of all rows, a section for each protocol, how to read it and how to repeat it."""
+    """A report: a section for each protocol, the table of all rows, how to read it and how to reproduce it.
+
+    reading: how to read the columns. meanings: the same by heading. origins: the facts of every run by its name.
+    commands: every cell with the command that measures it again.
+    """
 
     title: str
     summary: str
     table: pd.DataFrame
     sections: list[Section]
     reading: list[str]
+    meanings: Mapping[str, str]
     origins: Mapping[str, dict[str, str]]
     commands: list[tuple[str, str]]
 
 
 def content(results: Results) -> Content:
-    """Everything that a report of these results says."""
+    """The report of these results."""
     groups, shown = results.groups, table(results)
+    styles = looks(groups)
     return Content(
-        title(results),
-        sentences.summary(results),
+        _title(results),
+        text.summary(results),
         shown,
-        [_section(group, several=len(groups) > 1) for group in groups],
-        sentences.reading(results, shown.columns),
+        [_section(group, styles, several=len(groups) > 1) for group in groups],
+        text.reading(results, shown),
+        dict(text.notes(results, shown)),
         {name: origin(facts) for name, facts in results.facts.items()},
-        commands(results.rows, results.facts),
+        commands(results.rows),
     )
 
 
-def title(results: Results) -> str:
-    """The heading: what was run."""
+def _title(results: Results) -> str:
+    """What was run."""
     sweeps = [facts["sweep"] for facts in results.facts.values()]
     networks = [sweep.get("dataset") or f"a random network of the preset {sweep.get('preset')}" for sweep in sweeps]
     return "samplerbench: " + ", ".join(dict.fromkeys(networks))
 
 
-def _section(group: Results, several: bool) -> Section:
-    heading, mark = "", ""
-    if several:
-        heading, mark = sentences.heading(group), f"-{group.rows['protocol'].iloc[0]}"
-    return Section(heading, mark, group, sentences.verdicts(group), gallery(group), beside_ours(group))
+def _section(group: Results, styles: Mapping[str, Look], several: bool) -> Section:
+    heading = text.title(group) if several else ""
+    mark = f"-{group.rows['protocol'].iloc[0]}" if several else ""
+    return Section(heading, mark, text.verdicts(group), charts(group, styles), gallery(group), beside_ours(group))

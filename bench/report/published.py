@@ -1,11 +1,12 @@
-"""Figures that others have published for a data set, to stand beside ours."""
+"""Published results on a data set, to show beside ours."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from samplerbench.errors import InputError
-from samplerbench.report.table import number, with_interval
+from samplerbench.report.columns import fid_heading, fid_value
+from samplerbench.report.formats import number
 from samplerbench.store.results import Results
 
 COLUMNS = "method model grid nfe fid source confirmed".split()
@@ -15,9 +16,9 @@ FOLDERS = (Path("results/published"), Path(__file__).parents[2] / "results/publi
 
 def published(dataset: str) -> pd.DataFrame:
     """The published FIDs (by Inception) on a data set: method, model, grid, nfe, fid, source, confirmed; or no rows.
-    `given` is the FID as it was written.
+    `given` is the FID as printed in the source.
 
-    They are read from results/published/<dataset>.csv here, or else beside the source.
+    They are read from results/published/<dataset>.csv here, or else beside this package's source.
     Raises InputError if that file is not such a table.
     """
     path = next((file for folder in FOLDERS if (file := folder / f"{dataset}.csv").is_file()), None)
@@ -29,18 +30,18 @@ def published(dataset: str) -> pd.DataFrame:
     except (OSError, ValueError, KeyError) as error:
         problem = " ".join(str(error).split())
         raise InputError(
-            f"{str(path)!r} is no table of published figures with the columns {COLUMNS}: {problem}"
+            f"{str(path)!r} is no table of published results with the columns {', '.join(COLUMNS)}: {problem}"
         ) from error
 
 
 def comparable(group: Results) -> pd.DataFrame:
     """What to show beside the rows of one protocol: nothing unless they have a FID by Inception."""
     datasets = group.scored["dataset"].unique()
-    return published(datasets[0] if len(datasets) == 1 and group.fid == "FID" else "")
+    return published(datasets[0] if len(datasets) == 1 and fid_heading(group) == "FID" else "")
 
 
 def beside_ours(group: Results) -> pd.DataFrame:
-    """Ours and the published figures as text, by evaluations; empty if there is nothing published to show."""
+    """Our rows and the published ones as text, by NFE; empty if nothing is published."""
     theirs = comparable(group)
     if theirs.empty:
         return pd.DataFrame()
@@ -52,7 +53,7 @@ def beside_ours(group: Results) -> pd.DataFrame:
 
 def _ours(row: pd.Series) -> dict:
     network = f"{row['recipe']} (ours)"
-    return _line(row["nfe"], row["name"], network, row["grid"], with_interval(row), OURS)
+    return _line(row["nfe"], row["name"], network, row["grid"], fid_value(row), OURS)
 
 
 def _theirs(row: pd.Series) -> dict:

@@ -1,53 +1,51 @@
-"""Rows as text for people: the same table in the terminal, in report.md and in report.html."""
+"""Rows as text: one table for the terminal, report.md, report.html and LaTeX."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from samplerbench.report.monotone import better_at
-from samplerbench.report.ranking import half_width, pareto, ranks
-from samplerbench.store.labels import grids, in_features, label
+from samplerbench.report.columns import SPEED, heading, metric_columns, value
+from samplerbench.report.formats import compact, number, spread
+from samplerbench.report.ranking import pareto, rank_texts, regressions_in_nfe
+from samplerbench.store.labels import grids, label
 from samplerbench.store.results import Results
-from samplerbench.store.run_directory import blocks
 
 LEFT = (
     "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command"
 ).split()
-# Columns that only one report shows in full, for want of width.
+# Shown in full by report.html only, for want of width.
 DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]
-WIDE = [*DETAILS, "recipe", "p95 (s)", "images/s", "peak (MB)", "density", "coverage", "machine", "training (s)"]
-# What is told of a row only where rows differ in it: column -> heading.
-TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_size": "batch", "dtype": "dtype"} | {
-    "compiled": "compiled"
+NARROWED = [*DETAILS, "recipe", "machine", "training (s)"]  # the terminal also drops columns declared as wide
+# Shown only where rows differ in it: column -> heading.
+TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_size": "batch"} | {
+    "dtype": "dtype",
+    "compiled": "compiled",
 }
 FLOOR, CEILING = "real images", "noise"
-ERROR = "trajectory RMSE"
 TRAINING = "training (it.)"
 WORSE = "worse than at"
-UNITS = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: ""}
+
+Cells = dict[str, str]
 
 
 def table(results: Results) -> pd.DataFrame:
-    """The rows as text for people, between the floor and the ceiling, without columns that are empty throughout.
+    """The rows as text, between the floor and the ceiling, without columns that are empty throughout.
 
-    The index is that of the rows, with `FLOOR` and `CEILING` for those two. Rows that were skipped while their method
-    was measured elsewhere are left out, and stand in `attrs["left_out"]`.
+    The index is that of the rows, with `FLOOR` and `CEILING` for those two. `attrs["left_out"]` has the rows left out:
+    those that were skipped although their method was measured at other step counts. `attrs["wide"]` has the headings
+    that the terminal leaves out.
     """
     if results.rows.empty:
         return pd.DataFrame()
     telling = [column for column in TELLING if results.rows[column].nunique() > 1]
-    marked, texts = grids(results.rows), {}
-    floors, ceilings = [], []
+    marked = results.rows.assign(grid=grids(results.rows.to_dict("records")))
+    texts, floors, ceilings = {}, [], []
     for group in results.groups:
-        rank, front, fewer = ranks(group.scored), fronts(group), better_at(group.scored)
-        for index, row in group.rows.assign(grid=marked).iterrows():
-            told = {TELLING[column]: str(row[column]) for column in telling}
-            judged = {WORSE: number(fewer.get(index, np.nan), "{:g} NFE"), "rank": rank.get(index, "")}
-            texts[index] = _row(row, group.quality, told, judged | {"Pareto": front.get(index, "")})
+        texts |= _texts(group, marked.loc[group.rows.index], telling)
         protocol = {"protocol": group.rows["protocol"].iloc[0]} if "protocol" in telling else {}
-        floors += _floor(group, protocol)
-        ceilings += _ceiling(group, protocol)
+        floors += _anchor(FLOOR, protocol, _floor(group))
+        ceilings += _anchor(CEILING, protocol, _ceiling(group))
     left_out = _skipped_beside_others(results.rows)
     order = [index for index in results.rows.index if index not in left_out]
     shown = pd.DataFrame(
@@ -55,22 +53,21 @@ def table(results: Results) -> pd.DataFrame:
         index=[FLOOR] * len(floors) + order + [CEILING] * len(ceilings),
     )
     shown = shown[[*dict.fromkeys(key for row in texts.values() for key in row)]].fillna("")
-    if not cost_tells(results.rows):
+    if not training_differs(results.rows):
         shown = shown.drop(columns=[*_training(results.rows.iloc[0])])
     shown = shown.loc[:, (shown != "").any()]
     shown.attrs["left_out"] = [texts[index] for index in left_out]
+    shown.attrs["wide"] = [*NARROWED, *_wide(results)]
     return shown
 
 
-def _skipped_beside_others(rows: pd.DataFrame) -> list:
-    """The index of the skipped rows whose method has measured ones."""
-    methods = pd.Series([label(row) for row in rows.to_dict("records")], index=rows.index, dtype=object)
-    measured = set(methods[rows["status"] == "ok"])
-    return [*rows.index[(rows["status"] == "skipped") & methods.isin(measured)]]
+def narrow(shown: pd.DataFrame) -> pd.DataFrame:
+    """The table without the columns for which a terminal has no room."""
+    return shown.drop(columns=shown.attrs.get("wide", ()), errors="ignore")
 
 
 def fronts(group: Results) -> pd.Series:
-    """On which Pareto front each scored row is: `NFE`, `time`, `both` or none. Time compares on one machine only."""
+    """The Pareto fronts of each scored row: `NFE`, `time`, `both` or "". Time compares on one machine only."""
     scored = group.scored
     cheap = pd.Series(pareto(scored["nfe"], scored["fid"]), index=scored.index, dtype=bool)
     quick = pd.Series(False, index=scored.index)
@@ -81,7 +78,7 @@ def fronts(group: Results) -> pd.Series:
 
 
 def seconds_per_image(rows: pd.DataFrame) -> pd.Series:
-    """Latency shared among the images of a batch."""
+    """The latency of a batch divided by its number of images."""
     return rows["latency_s"] / rows["batch_size"].astype("float64")
 
 
@@ -90,71 +87,48 @@ def alignment(column: str) -> str:
     return "left" if column in LEFT else "right"
 
 
-def _floor(group: Results, protocol: dict) -> list[dict]:
-    """What real images score, with the spread of one seed block."""
-    rows = group.rows
-    values = {
-        group.fid: _first(rows["fid_floor"]) + _first(rows["fid_floor_sd"], spread),
-        "FD (DINOv2)": _first(rows["fd_dinov2_floor"]),
-        "Wasserstein": _first(rows["wasserstein_floor"]),
-        "class accuracy": _first(rows["class_accuracy_floor"], "{:.3f}".format),
-    }
-    return [{"method": FLOOR} | protocol | values] if any(values.values()) else []
-
-
-def _ceiling(group: Results, protocol: dict) -> list[dict]:
-    """What pure noise scores."""
-    value = _first(group.rows["fid_ceiling"])
-    return [{"method": CEILING} | protocol | {group.fid: value}] if value else []
-
-
-def _first(column: pd.Series, write: Callable[[float], str] | None = None) -> str:
-    return (write or number)(column.dropna().iloc[0]) if column.notna().any() else ""
-
-
-def _row(row: pd.Series, quality: Mapping, told: dict, judged: dict) -> dict:
-    kinds = {"recipe": row["recipe"], "grid": row["grid"], "guidance": row["guidance"]}
-    return (
-        {"method": label(row)}
-        | kinds
-        | {"steps": "" if pd.isna(row["steps"]) else str(row["steps"]), "NFE": number(row["nfe"], "{:g}")}
-        | told
-        | {in_features("FID", quality): with_interval(row)}
-        | judged
-        | _quality(row, quality)
-        | _training(row)
-        | _speed(row)
-        | {"status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}"}
-    )
-
-
-def _quality(row: pd.Series, quality: Mapping) -> dict:
-    return {
-        "x floor": _times_floor(row["fid"] / row["fid_floor"]),
-        in_features("FID∞", quality): number(row["fid_inf"]),
-        "FD (DINOv2)": number(row["fd_dinov2"]),
-        in_features("KID", quality): number(row["kid"]) + spread(row["kid_se"]),
-        in_features("IS", quality): number(row["inception_score"]),
-        "precision": number(row["precision"], "{:.3f}"),
-        "recall": number(row["recall"], "{:.3f}"),
-        "density": number(row["density"], "{:.3f}"),
-        "coverage": number(row["coverage"], "{:.3f}"),
-        "class accuracy": number(row["class_accuracy"], "{:.3f}") + spread(half_width(blocks(row, "class_accuracy"))),
-        "novelty": number(row["novelty"], "{:.2f}"),
-        "Wasserstein": number(row["wasserstein"]),
-        ERROR: number(row["trajectory_rmse"]),
-        "teacher RMSE": number(row["teacher_rmse"]),
-        in_features("teacher distance", quality): number(row["teacher_feature_distance"]),
-        "order": order(row),
-    }
-
-
-def cost_tells(rows: pd.DataFrame) -> bool:
-    """Whether what training cost tells rows apart: there is a student, or ordinary networks trained for longer."""
+def training_differs(rows: pd.DataFrame) -> bool:
+    """Whether the cost of training distinguishes rows: there is a student, or networks trained for unequal times."""
     return bool((rows["teacher"] != "").any()) or rows["train_iterations"].nunique() > 1
 
 
-def _training(row: pd.Series) -> dict:
+def _skipped_beside_others(rows: pd.DataFrame) -> list:
+    """The index of the skipped rows whose method was measured at other step counts."""
+    methods = pd.Series([label(row) for row in rows.to_dict("records")], index=rows.index, dtype=object)
+    measured = set(methods[rows["status"] == "ok"])
+    return [*rows.index[(rows["status"] == "skipped") & methods.isin(measured)]]
+
+
+def _texts(group: Results, rows: pd.DataFrame, telling: list[str]) -> dict[object, Cells]:
+    """The cells of every row of one protocol. rows: those of the group, with marked grids."""
+    rank, front, fewer = rank_texts(group.scored), fronts(group), regressions_in_nfe(group.scored)
+    columns = {heading(column, group.quality): column for column in metric_columns(group) if column.label}
+    texts = {}
+    for index, row in rows.iterrows():
+        told = {TELLING[column]: str(row[column]) for column in telling}
+        judged = {WORSE: number(fewer.get(index, np.nan), "{:g} NFE"), "rank": rank.get(index, "")}
+        metrics = {title: value(row, column) for title, column in columns.items()}
+        fid = {title: metrics.pop(title) for title, column in columns.items() if column.name == "fid"}
+        texts[index] = (
+            _identity(row) | told | fid | judged | {"Pareto": front.get(index, "")} | _times_floor(row)
+            | metrics | _training(row) | _speed(row)
+            | {"status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}"}
+        )  # fmt: skip
+    return texts
+
+
+def _identity(row: Mapping) -> Cells:
+    kinds = {"recipe": row["recipe"], "grid": row["grid"], "guidance": row["guidance"]}
+    steps = "" if pd.isna(row["steps"]) else str(row["steps"])
+    return {"method": label(row)} | kinds | {"steps": steps, "NFE": number(row["nfe"], "{:g}")}
+
+
+def _times_floor(row: Mapping) -> Cells:
+    ratio = row["fid"] / row["fid_floor"]
+    return {"x floor": number(ratio, "{:.2f}" if ratio < 100 else "")}
+
+
+def _training(row: Mapping) -> Cells:
     return {
         "teacher": row["teacher"],
         TRAINING: compact(row["train_iterations"]),
@@ -163,60 +137,44 @@ def _training(row: pd.Series) -> dict:
     }
 
 
-def _times_floor(ratio: float) -> str:
-    return number(ratio, "{:.2f}" if ratio < 100 else "")
+def _speed(row: Mapping) -> Cells:
+    cells = {column.label: value(row, column) for column in SPEED}
+    return cells | {"overhead": cells["overhead"] + " (noisy)" * (row["noisy"] == "true")}
 
 
-def _speed(row: pd.Series) -> dict:
+def _anchor(name: str, protocol: Cells, scores: Cells) -> list[Cells]:
+    """The row of the floor or the ceiling, if there is any score to show."""
+    return [{"method": name} | protocol | scores] if any(scores.values()) else []
+
+
+def _floor(group: Results) -> Cells:
+    """The scores of real images."""
     return {
-        "latency (s)": number(row["latency_s"]) + spread(row["latency_iqr_s"]),
-        "p95 (s)": number(row["latency_p95_s"]),
-        "images/s": number(row["images_per_s"]),
-        "overhead": number(row["overhead_ratio"], "{:.3f}") + " (noisy)" * (row["noisy"] == "true"),
-        "inner": number(row["inner_ratio"], "{:.3f}"),
-        "peak (MB)": number(row["peak_memory_mb"], "{:.0f}"),
-        "compile (s)": number(row["compile_s"]),
-        "warm-up (s)": number(row["warmup_s"]),
-        "threads": "" if pd.isna(row["threads"]) else str(row["threads"]),
+        heading(column, group.quality): number(_first(group.rows, column.floor), column.format)
+        + spread(_first(group.rows, column.floor_spread))
+        for column in metric_columns(group)
+        if column.floor
     }
 
 
-def order(row: Mapping) -> str:
-    """`2.98 (of 3)`: the fitted order of convergence, and the declared one; nothing where none was fitted."""
-    return number(row["order"], "{:.2f}") + number(row["order_declared"], " (of {:g})")
+def _ceiling(group: Results) -> Cells:
+    """The scores of pure noise."""
+    return {
+        heading(column, group.quality): number(_first(group.rows, column.ceiling), column.format)
+        for column in metric_columns(group)
+        if column.ceiling
+    }
 
 
-def fitted_orders(rows: pd.DataFrame) -> dict[str, str]:
-    """Name -> `, order 2.98 (of 3)`, for the methods of which one was fitted."""
-    fitted = rows[rows["order"].notna()].drop_duplicates("name")
-    return {row["name"]: f", order {order(row)}" for _, row in fitted.iterrows()}
+def _first(rows: pd.DataFrame, name: str) -> float:
+    """The first value of a column, which all rows of a protocol share; NaN if there is none."""
+    values = rows[name].dropna() if name in rows else []
+    return values.iloc[0] if len(values) else np.nan
 
 
-def with_interval(row: Mapping) -> str:
-    """The FID of a row, with the half-width of its 95 % interval if it has one."""
-    half_width = (row["fid_ci_high"] - row["fid_ci_low"]) / 2
-    return number(row["fid"]) + spread(half_width)
-
-
-def number(value: float, form: str = "") -> str:
-    """Three significant digits unless `form` says otherwise; nothing for NaN."""
-    if pd.isna(value):
-        return ""
-    if form:
-        return form.format(value)
-    return f"{value:.0f}" if 100 <= abs(value) < 1e6 else f"{value:#.3g}"
-
-
-def compact(value: float) -> str:
-    """A count in three significant digits: `800`, `12.5k`, `1.2M`; nothing for NaN."""
-    if pd.isna(value):
-        return ""
-    size = next((size for size in UNITS if value >= 0.9995 * size), 1.0)
-    return f"{value / size:.3g}{UNITS[size]}"
-
-
-def spread(value: float) -> str:
-    """` ± 0.10`: two significant digits; nothing for NaN."""
-    if pd.isna(value):
-        return ""
-    return f" ± {value:.0f}" if value >= 10 else f" ± {value:#.2g}"
+def _wide(results: Results) -> list[str]:
+    """The headings of the columns that were declared as wide."""
+    metrics = [
+        heading(column, group.quality) for group in results.groups for column in metric_columns(group) if column.wide
+    ]
+    return [column.label for column in SPEED if column.wide] + metrics

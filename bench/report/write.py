@@ -1,10 +1,14 @@
-"""From a run directory, or several, to what people read: report.md, report.html and the pictures."""
+"""From a run directory, or several, to report.md, report.html and the pictures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from samplerbench.errors import writing
-from samplerbench.report import pictures
-from samplerbench.report.content import Content, content
+from samplerbench.report import render_matplotlib
+from samplerbench.report.content import Content, Section, content
+from samplerbench.report.html import page
 from samplerbench.report.markdown import markdown
 from samplerbench.store.results import Results, load
 
@@ -12,27 +16,36 @@ from samplerbench.store.results import Results, load
 def write(run: Path) -> Path:
     """Write report.md, report.html and the pictures of a run directory; returns the path of report.md.
 
-    Raises InputError if the directory does not hold a run, or cannot be written.
+    Raises InputError if the directory contains no run, or cannot be written.
     """
     return write_results(load(run))
 
 
 def write_results(results: Results) -> Path:
-    """The same for results that have been read; they go into the folder of the results."""
-    from samplerbench.report.html import page  # with plotly, which others need not wait for
-
+    """The same for loaded results, into their folder."""
     report = content(results)
     with writing(results.folder):
-        text = markdown(report, _draw(report))
+        text = markdown(report, _draw(report, results.folder))
         (results.folder / "report.md").write_text(text, encoding="utf-8")
         (results.folder / "report.html").write_text(page(report), encoding="utf-8")
     return results.folder / "report.md"
 
 
-def _draw(report: Content) -> dict[str, str]:
+def _draw(report: Content, folder: Path) -> dict[str, str]:
+    """Draw the pictures of all sections; returns title -> file, relative to the report."""
     drawn = {}
     for section in report.sections:
         suffix = f" ({section.mark.strip('-')})" if section.mark else ""
-        files = pictures.draw(section.group, section.tiles, section.mark)
-        drawn |= {title + suffix: file for title, file in files.items()}
+        for title, stem, picture in _pictures(section):
+            file = f"pictures/{stem}{section.mark}.png"
+            render_matplotlib.save(picture, folder / file)
+            drawn[title + suffix] = file
     return drawn
+
+
+def _pictures(section: Section) -> Iterator[tuple[str, str, Figure]]:
+    """Title, stem of the file, and picture of everything in a section."""
+    if section.tiles.lines:
+        yield "Samples from the same noise", "samples", render_matplotlib.samples(section.tiles)
+    for chart in section.charts:
+        yield chart.title, chart.stem, render_matplotlib.figure(chart)

@@ -1,43 +1,53 @@
 """One cell: the images that are scored are the ones that are timed, with bare forwards of the network in between.
 
 A shared machine changes its speed from second to second, so a sampling run is paused a few times for a bare forward:
-what is compared then happened at the same time.
+the two are then compared under the same conditions.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from math import ceil, isnan, nan
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import t as student
 from torch import Tensor
 
-from samplerbench.data.datasets import as_picture
-from samplerbench.methods import trajectory
-from samplerbench.networks.backbone import Backbone, Network
+from samplerbench.data.dataset import displayed, quantised
+from samplerbench.methods import Sampler
+from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.sampling.generate import Generation, generate, labels_for
 from samplerbench.sampling.noise import ImageNoise
-from samplerbench.sampling.timing import PeakMemory, gflops, median_and_iqr, timed, trimmed, warm_up
-from samplerbench.store.run_directory import joined
-from samplerbench.sweep.plan import Job, evaluations
+from samplerbench.sampling.timing import PeakMemory, gflops, timed, warm_up
+from samplerbench.statistics import half_width_of_trimmed, median_and_iqr, trimmed
 
-SEGMENTS = 5  # of a timed sampling run; bare forwards stand between them
-LEAST_ROUNDS, ROUNDS = 3, 12  # timed batches at least, and at most where the images need no more
-ENOUGH = 4.0  # seconds of timed sampling, after which the least number of rounds will do
-PRECISE = 0.01  # the standard error of the overhead ratio, relative, at which no more rounds are needed
+MIN_ROUNDS, MAX_ROUNDS = 3, 12  # timed batches; the images themselves may need more
+ENOUGH = 4.0  # seconds of timed sampling after which the least number of rounds will do
+PRECISE = 0.01  # relative standard error of the overhead ratio at which no more rounds are needed
 PICTURED = 16  # images of each cell that are kept
-NOISY = 0.075  # half the gate's margin: a ratio whose 95 % interval reaches further is marked
+NOISY = 0.075  # half the gate's margin: a ratio whose 95 % interval is wider is marked
 
 
 class NotFinite(ArithmeticError):
     """A sampler produced NaN or infinite pixels."""
 
 
+class Batch(NamedTuple):
+    """Scored images of a seed block, on the device.
+
+    images: (B, C, H, W), uint8, or float64 on exact data. labels: (B,), or None for a network without classes.
+    """
+
+    block: int
+    indices: range
+    images: Tensor
+    labels: Tensor | None
+
+
 @dataclass(frozen=True)
 class Round:
-    """What was timed of one batch: seconds of the sampling run, in its network calls, and of one bare forward."""
+    """The seconds of one timed batch: of the sampling run, inside its network calls, and of one bare forward."""
 
     latency: float
     inside: float
@@ -56,13 +66,34 @@ class Round:
 
 
 def _ratio(latency: float, network: float) -> float:
-    """Latency over the network's share; NaN for a method that never calls it."""
+    """Latency over the network's seconds; NaN for a method that never calls it."""
     return latency / network if network else nan
 
 
+class CellProgress:
+    """Progress of the running cell, in evaluations of single images. Reading it does not affect timing.
+
+    expected: how many the cell needs; None for an adaptive method.
+    """
+
+    def __init__(self) -> None:
+        self.expected: int | None = None
+        self._finished = 0
+        self._run: Generation | None = None
+
+    def start(self, run: Generation) -> None:
+        """The next sampling run begins."""
+        self._finished, self._run = self.evaluations, run
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations so far."""
+        return self._finished + (self._run.network.evaluations if self._run else 0)
+
+
 @dataclass
-class Cell:
-    """What was measured of one cell.
+class Measurement:
+    """The measured facts of one cell.
 
     pictured: uint8 (n, C, H, W), the first images of the first seed block.
     evaluations: network evaluations per image, of each batch.
@@ -76,32 +107,34 @@ class Cell:
     warmup_s: float | None = None
     peak_memory_mb: float | None = None
     gflops_per_image: float | None = None
+    progress: CellProgress = field(default_factory=CellProgress)
 
     @property
     def nfe(self) -> float:
-        """Network evaluations per image; only an adaptive method's batches can differ."""
+        """Network evaluations per image; they differ between batches of an adaptive method only."""
         return float(np.mean(self.evaluations))
 
+    def column(self, name: str) -> list[float]:
+        """One number of every round: latency, inside, forward, overhead or inner."""
+        return [getattr(each, name) for each in self.rounds]
+
     def speed(self) -> dict[str, object]:
-        """The columns on speed."""
-        latencies, forwards, inner = (
-            [getattr(each, name) for each in self.rounds] for name in ("latency", "forward", "inner")
-        )
-        latency, iqr = median_and_iqr(latencies)
-        forward, _ = median_and_iqr(forwards)
-        overheads = self.overheads()
+        """The columns on speed; lists hold a number for each round."""
+        latency, iqr = median_and_iqr(self.column("latency"))
+        forward, _ = median_and_iqr(self.column("forward"))
+        overheads, inner = self.column("overhead"), self.column("inner")
         return {
             "latency_s": latency,
             "latency_iqr_s": iqr,
-            "latency_p95_s": float(np.percentile(latencies, 95)),
+            "latency_p95_s": float(np.percentile(self.column("latency"), 95)),
             "images_per_s": self.batch_size / latency,
             "forward_s": forward,
             "overhead_ratio": _ratio(latency, self.nfe * forward),
             "inner_ratio": float(np.median(inner)),
             "noisy": str(is_noisy(overheads)).lower(),
-            "latency_per_round": joined(latencies),
-            "overhead_per_round": joined(overheads),
-            "inner_per_round": joined(inner),
+            "latency_per_round": self.column("latency"),
+            "overhead_per_round": overheads,
+            "inner_per_round": inner,
             "compile_s": self.compile_s,
             "warmup_s": self.warmup_s,
             "threads": torch.get_num_threads(),
@@ -109,155 +142,134 @@ class Cell:
             "gflops_per_image": self.gflops_per_image,
         }
 
-    def overheads(self) -> np.ndarray:
-        """The overhead ratio of each round."""
-        return np.array([each.overhead for each in self.rounds])
+    def needs_another_round(self) -> bool:
+        """Whether the ratio is still imprecise and there is time left."""
+        if len(self.rounds) < MIN_ROUNDS:
+            return True
+        mean, error, _ = trimmed(self.column("overhead"))
+        precise = not isnan(error) and error < PRECISE * mean
+        return len(self.rounds) < MAX_ROUNDS and not precise and sum(self.column("latency")) < ENOUGH
 
 
-def is_noisy(ratios: np.ndarray) -> bool:
-    """Whether the 95 % interval of the mean ratio reaches further than half the gate's margin, or there is none."""
-    middle, error, freedom = trimmed(ratios)
-    return not freedom or isnan(error) or bool(student.ppf(0.975, freedom) * error > NOISY * middle)
-
-
-class Gauge:
-    """How far a cell is, in evaluations of single images, read while it runs at no cost to what is timed."""
-
-    def __init__(self) -> None:
-        self.finished, self.network = 0, None
-        self.expected: int | None = None  # in all; None for an adaptive method
-
-    def expect(self, job: Job, backbone: Backbone, samples: int, seeds: tuple[int, ...], batch_size: int) -> None:
-        """Foresee the whole, by a dry run on one pixel."""
-        if job.steps:
-            batch = min(batch_size, samples)
-            images = (ceil(samples / batch) * len(seeds) or LEAST_ROUNDS) * batch
-            self.expected = images * evaluations(job.method, backbone.recipe, job.steps, job.grid, job.guidance)
-
-    @property
-    def evaluations(self) -> int:
-        """Up to now."""
-        return self.finished + (self.network.evaluations if self.network else 0)
+def is_noisy(ratios: list[float]) -> bool:
+    """Whether the 95 % interval of the mean ratio is wider than half the gate's margin, or undefined."""
+    half = half_width_of_trimmed(ratios)
+    return isnan(half) or half > NOISY * trimmed(ratios).mean
 
 
 def measure(
-    job: Job, backbone: Backbone, cell: Cell, samples: int, seeds: tuple[int, ...], timing: bool, gauge: Gauge
-) -> Iterator[tuple[int, Tensor]]:
-    """Generate `samples` images for each seed block, in full batches so that all are alike, and time them into `cell`.
+    sampler: Sampler, network: LoadedNetwork, found: Measurement, samples: int, seeds: tuple[int, ...], timing: bool
+) -> Iterator[Batch]:
+    """Generate `samples` images for each seed block, in full batches so that all are alike, and time them into `found`.
 
-    Yields the seed block and finished images (B, C, H, W), batch after batch, so that nobody need hold them all.
-    No seed blocks, no images: then the cell is only timed.
+    Yields batch after batch, so that the images need not all be kept. Without seed blocks the cell is only timed.
     Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
     """
+    if sampler.nfe:
+        batches = ceil(samples / found.batch_size) * len(seeds) or MIN_ROUNDS
+        found.progress.expected = batches * found.batch_size * sampler.nfe
     if timing:
-        cell.gflops_per_image = _gflops_per_evaluation(job, backbone)
-        _warm_up(job, backbone, cell)
-    with PeakMemory(backbone.device) as memory:
-        for block in seeds:
-            for start in range(0, samples, cell.batch_size):
-                images = _batch(job, backbone, block, start, cell, timing, gauge)[: samples - start]
-                if cell.pictured is None:
-                    cell.pictured = as_picture(images[:PICTURED])
-                yield block, images
-        while timing and _needs_another_round(cell):
-            _batch(job, backbone, 0, 0, cell, timing, gauge)
+        gflops_per_evaluation = _gflops_per_evaluation(sampler, network)
+        _warm_up(sampler, network, found)
+    memory = PeakMemory(network.device)
+    for block in seeds:
+        for start in range(0, samples, found.batch_size):
+            batch = _batch(sampler, network, block, start, found, timing, memory)
+            kept = min(found.batch_size, samples - start)
+            if found.pictured is None:
+                found.pictured = displayed(batch.images[: min(kept, PICTURED)]).cpu()
+            yield _first(batch, kept)
+    while timing and found.needs_another_round():
+        _batch(sampler, network, 0, 0, found, timing, memory)
     if timing:
-        cell.peak_memory_mb = memory.megabytes
-        cell.gflops_per_image *= cell.nfe
+        found.peak_memory_mb = memory.megabytes
+        found.gflops_per_image = gflops_per_evaluation * found.nfe
 
 
-def _needs_another_round(cell: Cell) -> bool:
-    rounds = len(cell.rounds)
-    if rounds < LEAST_ROUNDS:
-        return True
-    middle, error, _ = trimmed(cell.overheads())
-    precise = not isnan(error) and error < PRECISE * middle
-    return rounds < ROUNDS and not precise and sum(each.latency for each in cell.rounds) < ENOUGH
+def _first(batch: Batch, count: int) -> Batch:
+    """The batch without the images that only filled it up."""
+    labels = batch.labels if batch.labels is None else batch.labels[:count]
+    return Batch(batch.block, batch.indices[:count], batch.images[:count], labels)
 
 
 @torch.inference_mode()
-def generate(
-    job: Job,
-    backbone: Backbone,
-    noise: ImageNoise,
-    gauge: Gauge,
-    before: Callable[[], object] = lambda: None,
-    after: Callable[[], object] = lambda: None,
-) -> tuple[Tensor, float, Network]:
-    """The images (B, C, H, W) of this noise in [-1, 1] or beyond, the seconds, and the network that was called.
-
-    `before` and `after` are called off the clock, around each of the segments of the run.
-    """
-    x = backbone.noise(noise)
-    field = backbone.field(backbone.labels(noise.block, noise.indices))
-    gauge.network = field.net
-    guided = job.guidance.guide(field, backbone.aides(field)) if job.guidance else field
-    states = trajectory(job.method, guided, x, job.steps, noise, job.grid)
-
-    seconds, length = 0.0, job.steps and ceil(job.steps / SEGMENTS)
-    last: deque[Tensor] = deque([x], maxlen=1)
-    while last:
-        images = last.pop()
-        before()
-        _, elapsed = timed(lambda: last.extend(islice(states, length)), backbone.device)
-        after()
-        seconds += elapsed
-
-    gauge.finished, gauge.network = gauge.evaluations, None
-    return images, seconds, field.net
-
-
-@torch.inference_mode()
-def _batch(job: Job, backbone: Backbone, block: int, start: int, cell: Cell, timing: bool, gauge: Gauge) -> Tensor:
-    """Finished images of a full batch; where it is timed, the bare forwards stand before and after in turn."""
-    noise, forwards = ImageNoise(block, range(start, start + cell.batch_size)), []
-    inputs = _forward_inputs(backbone, cell.batch_size)
-
-    def bare_forward() -> None:
-        if not forwards:
-            backbone.net(*inputs)  # drawing the noise has emptied the caches: the first forward would be slow
-        forwards.append(timed(lambda: backbone.net(*inputs), backbone.device)[1])
-
-    turn = {("before", "after")[len(cell.rounds) % 2]: bare_forward} if timing else {}
-    images, seconds, network = generate(job, backbone, noise, gauge, **turn)
+def _batch(
+    sampler: Sampler,
+    network: LoadedNetwork,
+    block: int,
+    start: int,
+    found: Measurement,
+    timing: bool,
+    memory: PeakMemory,
+) -> Batch:
+    """A full batch of images; where it is timed, bare forwards run before and after each segment in turn."""
+    indices = range(start, start + found.batch_size)
+    with memory if timing else nullcontext():
+        run = Generation(sampler, network, ImageNoise(block, indices))
+        found.progress.start(run)
+        times = _timed_segments(run, network, before=len(found.rounds) % 2 == 0) if timing else None
+        images = run.finish()
     broken = (~images.isfinite()).flatten(1).any(1).sum().item()
     if broken:
         raise NotFinite(f"{broken} of {len(images)} images are not finite")
-    nfe = network.evaluations / len(images)
-    cell.evaluations.append(nfe)
-    if timing:
-        cell.rounds.append(Round(seconds, sum(network.stopwatch.seconds()), float(np.mean(forwards)), nfe))
-    return backbone.finished(images).cpu()
+    found.evaluations.append(run.nfe)
+    if times:
+        latency, forward = times
+        found.rounds.append(Round(latency, sum(run.stopwatch.seconds()), forward, run.nfe))
+    return Batch(block, indices, quantised(images, network.exact), run.labels)
 
 
-def _forward_inputs(backbone: Backbone, batch_size: int) -> tuple:
-    x = torch.zeros(batch_size, *backbone.image_shape, device=backbone.device, dtype=backbone.dtype)
-    t = torch.full((batch_size,), 0.5, device=backbone.device)
-    end = (t,) if backbone.unet.config.interval else ()
-    return x, t, backbone.labels(0, range(batch_size)), *end
+def _timed_segments(run: Generation, network: LoadedNetwork, before: bool) -> tuple[float, float]:
+    """The seconds of a whole sampling run, and of a bare forward, which runs before or after each of its segments."""
+    inputs, latency, more = _forward_inputs(network, len(run.images)), 0.0, True
+    forwards: list[float] = []
+
+    def bare_forward() -> None:
+        if not forwards:
+            network.net(*inputs)  # drawing the noise has emptied the caches: the first forward would be slow
+        forwards.append(timed(lambda: network.net(*inputs), network.device)[1])
+
+    while more:
+        if before:
+            bare_forward()
+        more, seconds = timed(run.advance, network.device)
+        if not before:
+            bare_forward()
+        latency += seconds
+    return latency, float(np.mean(forwards))
+
+
+def _forward_inputs(network: LoadedNetwork, batch_size: int) -> tuple:
+    x = torch.zeros(batch_size, *network.image_shape, device=network.device, dtype=network.dtype)
+    t = torch.full((batch_size,), 0.5, device=network.device)
+    end = (t,) if "intervals" in network.provides else ()
+    return x, t, labels_for(network, 0, range(batch_size)), *end
 
 
 @torch.inference_mode()
-def _gflops_per_evaluation(job: Job, backbone: Backbone) -> float:
-    """Of a forward; the mean over a run of one image where guidance asks another network too."""
-    if not (job.guidance and job.guidance.needs):
-        inputs = _forward_inputs(backbone, 1)
-        return gflops(lambda: backbone.unet(*inputs))
-    weak = backbone.weak and replace(backbone.weak, net=backbone.weak.unet)
-    eager, networks = replace(backbone, net=backbone.unet, weak=weak), []
-    total = gflops(lambda: networks.append(generate(job, eager, ImageNoise(0, range(1)), Gauge())[2]))
-    return total / networks[0].evaluations
+def _gflops_per_evaluation(sampler: Sampler, network: LoadedNetwork) -> float:
+    """Of a forward; the mean over a run of one image where guidance evaluates another network too."""
+    if not (sampler.guidance and sampler.guidance.needs):
+        inputs = _forward_inputs(network, 1)
+        return gflops(lambda: network.eager(*inputs))
+    guides = {
+        name: replace(guide, net=guide.eager) if isinstance(guide, LoadedNetwork) else guide
+        for name, guide in network.guides.items()
+    }
+    eager, runs = replace(network, net=network.eager, guides=guides), []
+    total = gflops(lambda: runs.append(generate(sampler, eager, ImageNoise(0, range(1)))))
+    return total / runs[0].nfe
 
 
 @torch.inference_mode()
-def _warm_up(job: Job, backbone: Backbone, cell: Cell) -> None:
+def _warm_up(sampler: Sampler, network: LoadedNetwork, found: Measurement) -> None:
     """Compile, choose kernels and import lazily outside the measurement: forwards, and the shortest sampling run."""
-    inputs, device = _forward_inputs(backbone, cell.batch_size), backbone.device
-    first = timed(lambda: backbone.net(*inputs), device)[1]
-    seconds = warm_up(lambda: backbone.net(*inputs), device)
-    if backbone.compiled:
-        cell.compile_s = max(0.0, first - float(np.median(seconds)))
-    shortest = replace(job, steps=job.steps and 1)
-    noise = ImageNoise(0, range(cell.batch_size))
-    _, last = timed(lambda: generate(shortest, backbone, noise, Gauge()), device)
-    cell.warmup_s = first + sum(seconds) + last - (cell.compile_s or 0.0)
+    inputs, device = _forward_inputs(network, found.batch_size), network.device
+    first = timed(lambda: network.net(*inputs), device)[1]
+    seconds = warm_up(lambda: network.net(*inputs), device)
+    if network.compiled:
+        found.compile_s = max(0.0, first - float(np.median(seconds)))
+    shortest = sampler.shortest()
+    noise = ImageNoise(0, range(found.batch_size))
+    _, last = timed(lambda: generate(shortest, network, noise), device)
+    found.warmup_s = first + sum(seconds) + last - (found.compile_s or 0.0)

@@ -1,42 +1,61 @@
-"""How far a sampler ends from the exact solution of its network's ODE: the solver's error without the model's."""
+"""Fine solutions of a network's probability-flow ODE, with which samplers and students are compared."""
 
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor
 
-from samplerbench.methods import METHODS, Guidance
-from samplerbench.networks.backbone import Backbone
-from samplerbench.sampling.measure import Gauge, generate
+from samplerbench.methods import METHODS, Guidance, Sampler, get_recipe
+from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.sampling.generate import generate, initial_noise
 from samplerbench.sampling.noise import ImageNoise
-from samplerbench.sweep.plan import Job
 
 IMAGES = 32  # of each seed block
 # On the digits' checkpoints it agrees with ten times smaller tolerances to 1e-4 (DDIM at 50 steps: 2e-2).
 FINE = "pf_ode[solver=dopri5,rtol=1e-06,atol=1e-06]"
 
+# Kept as long as their networks are, and no longer.
+_solutions: WeakKeyDictionary[LoadedNetwork, dict[tuple, Tensor]] = WeakKeyDictionary()
 
-def trajectory_rmse(job: Job, backbone: Backbone, block: int) -> float:
-    """The RMSE over the pixels, in [-1, 1], of the first images to those of a fine solution from the same noise.
 
-    NaN for a sampler that draws noise on its way, since it solves no ODE, and for a student, which may jump.
+def reference_solution(
+    network: LoadedNetwork,
+    block: int,
+    images: int | None = None,
+    method: str | None = None,
+    guidance: Guidance | None = None,
+) -> Tensor:
+    """The (guided) ODE's solution from the noise of a block's first images, by an adaptive solver or in closed form.
+
+    images: how many, `IMAGES` by default. method: the solver, `FINE` by default.
+    Returns (images, C, H, W). Each is computed once for a network.
     """
-    if backbone.student:
-        return float("nan")
-    noise = ImageNoise(block, range(IMAGES))
-    images, *_ = generate(job, backbone, noise, Gauge())
-    if noise.draws > 1:
-        return float("nan")
-    return (images - solution(backbone, block, IMAGES, FINE, job.guidance)).square().mean().sqrt().item()
+    images, method = images or IMAGES, method or FINE
+    known = _solutions.setdefault(network, {})
+    key = (block, images, method, guidance)
+    if key not in known:
+        known[key] = _solve(network, ImageNoise(block, range(images)), method, guidance)
+    return known[key]
 
 
-@lru_cache(maxsize=64)
-def solution(backbone: Backbone, block: int, images: int, method: str, guidance: Guidance | None = None) -> Tensor:
-    """Where the (guided) ODE takes the noise of a block's first images: by an adaptive solver, or exactly.
+def _solve(network: LoadedNetwork, noise: ImageNoise, method: str, guidance: Guidance | None) -> Tensor:
+    if network.exact:
+        return exact_flow(network, initial_noise(network, noise) * network.path.prior_std)
+    recipe = get_recipe(network.name)
+    sampler = Sampler(METHODS.get(method), guidance=guidance, trained=recipe, learned_path=network.path)
+    return generate(sampler, network, noise).images
 
-    Returns (images, C, H, W).
+
+def exact_flow(network: LoadedNetwork, x: Tensor, start: float = 1.0, end: float = 0.0) -> Tensor:
+    """The ODE's exact solution from states x (B, C, H, W) at time `start` to time `end`.
+
+    Raises ValueError for a trained network, whose exact flow is unknown.
     """
-    noise = ImageNoise(block, range(images))
-    if backbone.distribution:
-        return backbone.exact_flow(backbone.noise(noise) * backbone.path.prior_std)
-    job = Job(METHODS.get(method), str(backbone.recipe), None, None, guidance=guidance)
-    return generate(job, backbone, noise, Gauge())[0]
+    if network.distribution is None:
+        raise ValueError(f"{network.origin} is a trained network: its exact flow is unknown.")
+    return network.distribution.flow(x.double().cpu().flatten(1), network.path, start, end).view(x.shape).to(x)
+
+
+def rmse(images: Tensor, solution: Tensor) -> float:
+    """The root mean squared error over the pixels of images (B, C, H, W)."""
+    return torch.sub(images, solution).square().mean().sqrt().item()

@@ -1,7 +1,7 @@
-"""Timing that compares with the network's own bare forward, measured interleaved in the same process."""
+"""Wall time, warm-up, peak memory and floating-point operations."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -12,13 +12,12 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 T = TypeVar("T")
 
-TRIM = 0.2  # of the samples at either end, which a shared machine spoils
 WINDOW, WINDOWS = 3, 10  # calls in a window of the warm-up, and windows at most
 AGREE = 0.1  # the relative difference of two medians that ends the warm-up
 
 
 class Stopwatch:
-    """Seconds of each lap: by CUDA events on a GPU, which hold up nothing, and by the wall clock elsewhere."""
+    """Seconds of each lap: by CUDA events on a GPU, which do not block, and by the wall clock elsewhere."""
 
     def __init__(self, device: torch.device):
         self.device = device
@@ -26,7 +25,7 @@ class Stopwatch:
 
     @contextmanager
     def lap(self) -> Iterator[None]:
-        """Time what the block does."""
+        """Time the block."""
         start = self._mark()
         yield
         self._laps.append((start, self._mark()))
@@ -76,27 +75,11 @@ def warm_up(work: Callable[[], object], device: torch.device) -> list[float]:
     return seconds
 
 
-def median_and_iqr(seconds: Sequence[float]) -> tuple[float, float]:
-    """The median, and the distance between the quartiles."""
-    low, middle, high = np.percentile(seconds, (25, 50, 75))
-    return float(middle), float(high - low)
-
-
-def trimmed(samples: np.ndarray) -> tuple[float, float, int]:
-    """The trimmed mean, its standard error from the winsorised variance, and the degrees of freedom (Yuen 1974)."""
-    ordered = np.sort(samples)
-    cut = int(TRIM * len(ordered))
-    kept = ordered[cut : len(ordered) - cut]
-    winsorised = ordered.clip(kept[0], kept[-1])
-    freedom = len(kept) - 1
-    if freedom < 1:
-        return float(kept.mean()), float("nan"), 0
-    variance = (len(ordered) - 1) * winsorised.var(ddof=1) / (len(kept) * freedom)
-    return float(kept.mean()), float(variance**0.5), freedom
-
-
 class PeakMemory:
-    """Peak memory in MB while the block runs: of the allocator on a GPU, of the whole process on Linux, else None."""
+    """Peak memory in MB over the blocks it has wrapped: of the allocator on a GPU, of the process on Linux, else None.
+
+    It can be entered repeatedly; what runs in between is not counted.
+    """
 
     def __init__(self, device: torch.device):
         self.device = device
@@ -111,9 +94,12 @@ class PeakMemory:
 
     def __exit__(self, *_: object) -> None:
         if self.device.type == "cuda":
-            self.megabytes = torch.cuda.max_memory_allocated(self.device) / 1e6
+            peak = torch.cuda.max_memory_allocated(self.device) / 1e6
         elif self._resettable:
-            self.megabytes = _process_peak()
+            peak = _process_peak()
+        else:
+            return
+        self.megabytes = max(peak, self.megabytes or 0.0)
 
 
 def _reset_process_peak() -> bool:

@@ -1,91 +1,96 @@
-"""What methods and figures are called in reports."""
+"""Display names of rows: the method, and whatever distinguishes it from other rows of the same method."""
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
-# What tells rows of one method apart, in the order in which it is tried.
+# What distinguishes rows of one method, in the order in which it is added to their names.
 TELLING = "recipe grid guidance dtype compiled".split()
-OWN = " (own)"
+DEFAULT = " (default)"
+
+Row = Mapping[str, object]
 
 
-def fid_name(quality: Mapping | None) -> str:
-    """FID with its extractor: never plain "FID" unless it is Inception's. `quality`: that of run.json."""
-    return in_features("FID", quality)
-
-
-def in_features(figure: str, quality: Mapping | None) -> str:
-    """The name of a figure that depends on the extractor: by itself if that is Inception, as the field has it.
-
-    On exact data there is no extractor, and so no FID but the distance alone.
-    """
-    extractor = (quality or {}).get("extractor", "")
-    if (figure, extractor) == ("FID", "pixels"):
-        return "Frechet distance"
-    return figure if extractor.startswith("inception") else f"{figure} ({extractor})"
-
-
-def family(recipe: str) -> str:
-    """The recipe without its options: `progressive` of `progressive[steps=4]`."""
-    return recipe.partition("[")[0]
-
-
-def recipes(rows: pd.DataFrame, kinds: pd.Series) -> pd.Series:
-    """The recipe of every row; its family alone where it has several, each for a step count of its own."""
-    frame = pd.DataFrame({"kind": kinds, "recipe": rows["recipe"], "steps": rows["steps"].astype("float64")})
-    frame["family"] = frame["recipe"].map(family)
-    pairs = frame.drop_duplicates()
-    own = ~(
-        pairs.duplicated(["kind", "recipe"], keep=False) | pairs.duplicated(["kind", "family", "steps"], keep=False)
-    )
-    groups = [pairs["kind"], pairs["family"]]
-    together = own.groupby(groups).all() & (pairs["recipe"].groupby(groups).nunique() > 1)
-    alone = [together[key] for key in zip(frame["kind"], frame["family"], strict=True)]
-    return frame["recipe"].where(~pd.Series(alone, index=rows.index, dtype=bool), frame["family"])
-
-
-def label(row: Mapping) -> str:
+def label(row: Row) -> str:
     """The spec of the row's method: `method[options]`."""
-    return f"{row['method']}[{row['options']}]" if row["options"] else row["method"]
-
-
-def grids(rows: pd.DataFrame) -> pd.Series:
-    """The time grid of every row, marked where it is the method's own while the rows have several."""
-    several = rows["grid"][rows["grid"] != ""].nunique() > 1
-    return rows["grid"].where(~(several & (rows["own_grid"] == "true")), rows["grid"] + OWN)
-
-
-def names(rows: pd.DataFrame) -> pd.Series:
-    """The method of every row, with what it takes to tell it from other rows of the method, the run at last."""
-    found = pd.Series([label(row) for row in rows.to_dict("records")], index=rows.index, dtype=object)
-    for column in TELLING:
-        values = _values(rows, column, found)
-        several = values.groupby(found).transform("nunique") > 1
-        found = found.where(~several, found + _suffixes(values.map(lambda value, c=column: _told(c, value))))
-    again = rows.assign(name=found).duplicated(["name", "steps", "protocol"], keep=False)
-    several = found.isin(found[again]) & (rows["run"] != "")
-    return found.where(~several, found + _suffixes(rows["run"]))
-
-
-def _values(rows: pd.DataFrame, column: str, kinds: pd.Series) -> pd.Series:
-    """What a column tells of rows that are called alike up to now."""
-    if column == "recipe":
-        return recipes(rows, kinds)
-    return grids(rows) if column == "grid" else rows[column]
-
-
-def _suffixes(texts: pd.Series) -> pd.Series:
-    return texts.map(lambda text: f", {text}").astype(object)
-
-
-def _told(column: str, value: object) -> str:
-    if column == "guidance":
-        return guided(value) or "unguided"
-    if column == "compiled":
-        return "compiled" if value == "true" else "not compiled"
-    return str(value)
+    return f"{row['method']}[{row['options']}]" if row["options"] else str(row["method"])
 
 
 def guided(guidance: str) -> str:
-    """`guidance 2`, or the spec of a guidance that is more than a weight; empty where there is none."""
+    """`guidance 2` for a plain weight, the spec of any other guidance, "" for none."""
     return guidance if not guidance or guidance[0].isalpha() else f"guidance {guidance}"
+
+
+def family(recipe: str) -> str:
+    """The recipe without its options: `progressive` for `progressive[steps=4]`."""
+    return recipe.partition("[")[0]
+
+
+def recipes(rows: Sequence[Row], kinds: Sequence[Hashable]) -> list[str]:
+    """The recipe of every row, without its options where the rows of a kind have one recipe for each step count."""
+    pairs = defaultdict(set)
+    for row, kind in zip(rows, kinds, strict=True):
+        pairs[kind, family(row["recipe"])].add((row["recipe"], _steps(row)))
+    together = {key for key, found in pairs.items() if _one_per_step_count(found)}
+    return [
+        family(row["recipe"]) if (kind, family(row["recipe"])) in together else row["recipe"]
+        for row, kind in zip(rows, kinds, strict=True)
+    ]
+
+
+def grids(rows: Sequence[Row]) -> list[str]:
+    """The time grid of every row; where there are several, a method's default grid is marked as such."""
+    several = len({row["grid"] for row in rows} - {""}) > 1
+    return [
+        row["grid"] + DEFAULT if several and row["grid"] and row["own_grid"] == "true" else row["grid"] for row in rows
+    ]
+
+
+def names(rows: pd.DataFrame) -> list[str]:
+    """The method of every row, with what distinguishes it from other rows of that method; the run comes last."""
+    records = rows.to_dict("records")
+    found = [label(row) for row in records]
+    for column in TELLING:
+        found = _distinguished(found, _texts(column, records, found))
+    return _with_runs(found, records)
+
+
+def _steps(row: Row) -> object:
+    return None if pd.isna(row["steps"]) else row["steps"]
+
+
+def _one_per_step_count(pairs: set[tuple]) -> bool:
+    """Whether these (recipe, steps) pair every recipe with a step count of its own, and there are several."""
+    recipes, steps = map(set, zip(*pairs, strict=True))
+    return 1 < len(pairs) == len(recipes) == len(steps)
+
+
+def _texts(column: str, rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """What a column adds to the name of every row."""
+    if column == "recipe":
+        return recipes(rows, names)
+    if column == "grid":
+        return grids(rows)
+    if column == "guidance":
+        return [guided(row["guidance"]) or "unguided" for row in rows]
+    if column == "compiled":
+        return ["compiled" if row["compiled"] == "true" else "not compiled" for row in rows]
+    return [str(row[column]) for row in rows]
+
+
+def _distinguished(names: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """Every name with its text, where rows of the same name have several texts."""
+    variants = defaultdict(set)
+    for name, text in zip(names, texts, strict=True):
+        variants[name].add(text)
+    return [f"{name}, {text}" if len(variants[name]) > 1 else name for name, text in zip(names, texts, strict=True)]
+
+
+def _with_runs(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Every name with its run, where several runs have measured the same cell under it."""
+    keys = [(name, _steps(row), row["protocol"]) for name, row in zip(names, rows, strict=True)]
+    again = {name for (name, *_), count in Counter(keys).items() if count > 1}
+    return [
+        f"{name}, {row['run']}" if name in again and row["run"] else name for name, row in zip(names, rows, strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""Several runs in one report."""
+"""Merge several runs into one report."""
 
 import json
 import shlex
@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from samplerbench.errors import InputError, writing
-from samplerbench.regression.compare import NotComparable
-from samplerbench.store.protocol import differences
+from samplerbench.store.columns import to_csv
+from samplerbench.store.protocol import NotComparable, differences
 from samplerbench.store.results import Results, assemble, load
-from samplerbench.store.run_directory import to_csv
 
 DEFAULT_OUTPUT = Path("results/report")
 
@@ -18,14 +17,14 @@ DEFAULT_OUTPUT = Path("results/report")
 def merge(runs: Sequence[Path], output: Path, mixed: bool = False) -> Results:
     """The rows of several runs, each under the name of its run; `write` puts them into `output`.
 
-    mixed: whether runs under different protocols may stand together, each protocol judged by itself.
-    Raises NotComparable if they may not, InputError for what is no run.
+    mixed: allow different protocols in one report, each ranked by itself.
+    Raises NotComparable if the protocols differ and `mixed` is not set, InputError for a folder without a run.
     """
     read = {name: load(folder) for name, folder in named(runs).items()}
     for name, results in read.items():
         if "" not in results.facts:
             parts = ", ".join(results.facts)
-            raise InputError(f"{name!r} is itself a report of several runs: give the runs it was made from ({parts}).")
+            raise InputError(f"{name!r} is itself a merged report: give the runs it was made from ({parts}).")
     facts = {name: results.facts[""] for name, results in read.items()}
     if not mixed:
         _check_protocols(facts)
@@ -33,10 +32,10 @@ def merge(runs: Sequence[Path], output: Path, mixed: bool = False) -> Results:
 
 
 def named(runs: Sequence[Path]) -> dict[str, Path]:
-    """A name for every run: its folder's, with as much of the path before it as it takes to tell them apart."""
+    """A name for every run: its folder's, with as much of the path before it as makes the names unique."""
     parts = [run.resolve().parts[1:] for run in runs]
     if len(set(parts)) < len(parts):
-        raise InputError("The same run is given twice: give each of them once.")
+        raise InputError("The same run is given twice: give each run once.")
     for length in range(1, max(map(len, parts)) + 1):
         names = ["-".join(part[-length:]) for part in parts]
         if len(set(names)) == len(names):
@@ -45,9 +44,9 @@ def named(runs: Sequence[Path]) -> dict[str, Path]:
 
 
 def write(results: Results, runs: Sequence[Path], mixed: bool) -> None:
-    """Put results.csv, run.json and the raw data of merged runs into the folder of the results.
+    """Write results.csv, run.json and the raw data of merged runs into the folder of the results.
 
-    Raises InputError if the folder is one of the runs, holds a run of its own, or cannot be written.
+    Raises InputError if the folder is one of the runs, contains anything but a merged report, or cannot be written.
     """
     output = results.folder
     _check_free(output)
@@ -69,19 +68,19 @@ def _check_protocols(facts: Mapping[str, dict]) -> None:
     if len(protocols) > 1:
         what = ", ".join(differences([run["quality"] for run in facts.values()]))
         raise NotComparable(
-            f"The runs follow different protocols, so their figures do not compare: "
+            f"The runs follow different protocols, so their metrics are not comparable: "
             f"{what or 'the data, the reference or the extractor'}. Add --mixed to report them side by side."
         )
 
 
 def _check_free(output: Path) -> None:
-    """Refuse a folder that holds anything but an earlier merged report."""
+    """Refuse a folder that contains anything but an earlier merged report."""
     if not output.exists():
         return
     if not output.is_dir():
         raise InputError(f"{str(output)!r} is a file: choose another --output.")
     if any(output.iterdir()) and not (_facts(output) or {}).get("runs"):
-        raise InputError(f"{str(output)!r} holds something else than a merged report: choose another --output.")
+        raise InputError(f"{str(output)!r} contains something other than a merged report: choose another --output.")
 
 
 def _facts(folder: Path) -> dict | None:

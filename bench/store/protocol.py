@@ -1,8 +1,10 @@
 """How the protocols of several runs differ, in words."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-# What a fact is called in a sentence, where its name does not say it.
+# Names of facts in sentences, where they differ from those in run.json.
 NAMES = {
     "data": "hash of the data",
     "reference": "hash of the reference",
@@ -12,7 +14,7 @@ NAMES = {
     "features": "number of features",
     "dinov2": "weights of DINOv2",
 }
-# Facts that change with another one, which is then all that need be said.
+# Facts that follow from another one: if that differs, these are not mentioned.
 IMPLIED = {
     "dataset": {"data", "reference", "reference_images", "floor_images", "extractor", "extractor_digest", "features"},
     "data": {"reference"},
@@ -21,29 +23,57 @@ IMPLIED = {
 }
 
 
-def differences(facts: Sequence[Mapping | None]) -> list[str]:
-    """What differs between protocols, each like `samples (1000 and 500)`; empty if nothing does.
+class NotComparable(ValueError):
+    """The protocols of two runs differ; the message says how."""
 
-    `facts` are the `quality` of each run.json; None, or nothing, stands for a run whose quality was not measured.
+
+def protocol_facts(run: Path) -> dict | None:
+    """The protocol that a run directory or a CSV was measured under; None if it was not recorded."""
+    return _recorded(run, "quality")
+
+
+def recorded_columns(run: Path) -> list[dict]:
+    """The columns of the metrics that a run measured, as it describes them; empty for older runs, which do not."""
+    return [column for column in _recorded(run, "columns") or () if isinstance(column, dict)]
+
+
+def _recorded(run: Path, key: str):
+    """The entry of protocol.json (beside a baseline) or run.json; None if neither has it."""
+    folder = run if run.is_dir() else run.parent
+    for file in (folder / "protocol.json", folder / "run.json"):
+        try:
+            return json.loads(file.read_text())[key]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def differences(facts: Sequence[Mapping | None]) -> list[str]:
+    """What differs between protocols, each like `samples (1000 and 500)`; empty if they agree.
+
+    facts: the `quality` of each run.json; None or empty for a run without metrics.
     """
     protocols = [dict(protocol or {}) for protocol in facts]
     if any(protocols) and not all(protocols):
         return ["quality (measured and not measured)"]
     names = dict.fromkeys(name for protocol in protocols for name in protocol)
-    values = {name: list(dict.fromkeys(_text(name, protocol.get(name)) for protocol in protocols)) for name in names}
+    values = {name: list(dict.fromkeys(as_text(name, protocol.get(name)) for protocol in protocols)) for name in names}
     differing = [name for name in names if len(values[name]) > 1]
     implied = set().union(*(IMPLIED.get(name, set()) for name in differing))
     return [f"{NAMES.get(name, name)} ({' and '.join(values[name])})" for name in differing if name not in implied]
 
 
-def _text(name: str, value: object) -> str:
+def as_text(name: str, value: object) -> str:
+    """A fact of run.json as text: seed blocks as ranges, lists with commas."""
     if value is None:
         return "not recorded"
-    return ranges(value) if name == "seeds" and isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ranges(value) if name == "seeds" else ", ".join(map(str, value))
+    return str(value)
 
 
 def ranges(seeds: Sequence[int]) -> str:
-    """Seed blocks as `--seeds` takes them: [0, 1, 2, 7] is 0-2,7."""
+    """Seed blocks in the notation of `--seeds`: [0, 1, 2, 7] becomes 0-2,7."""
     parts: list[list[int]] = []
     for seed in seeds:
         if parts and seed == parts[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""Where a number comes from: hashes of its inputs, and the machine it was measured on."""
+"""Where results come from: hashes of their inputs, and the machine they were measured on."""
 
 import hashlib
 import inspect
@@ -9,32 +9,38 @@ import subprocess
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # reports and the gate need the rest of this module, and not the seconds that torch takes
+    import torch
 
-from samplerbench import methods, models
-
+CODE = ("samplerbench.methods", "samplerbench.models")  # the packages that turn noise into images
 PACKAGES = "samplerbench torch torchvision torch-fidelity torchdiffeq numpy pandas scikit-learn".split()
 
 
 def fingerprint(facts: object) -> str:
-    """The first 12 hexadecimal digits of the SHA-256 of some plain data."""
+    """The first 12 hexadecimal digits of the SHA-256 of plain data, as JSON."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @cache
 def code_digest(method: type) -> str:
-    """The hash of the source that turns noise into images: a changed sampler is measured again."""
-    folders = (Path(package.__file__).parent for package in (methods, models))
-    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    """The hash of the source that turns noise into images, so that a changed sampler is measured again."""
+    files = sorted(file for package in CODE for file in _folder(package).rglob("*.py"))
     plugin = Path(inspect.getfile(method))
     return hashlib.sha256(b"".join(file.read_bytes() for file in (*files, plugin))).hexdigest()[:12]
 
 
+def _folder(package: str) -> Path:
+    """Where a package's files are, found without importing it."""
+    return Path(next(iter(find_spec(package).submodule_search_locations)))
+
+
 @cache
 def commit() -> str:
-    """The commit of the source this runs from, with a + if it was changed since; empty outside a repository."""
+    """The commit of this source, with a + if the working tree has changes; "" outside a repository."""
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -48,9 +54,11 @@ def commit() -> str:
         return ""
 
 
-def device_name(device: torch.device) -> str:
-    """The GPU's name, or the processor's."""
+def device_name(device: "torch.device") -> str:
+    """The model of the GPU, or of the processor."""
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.get_device_name(device)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -59,8 +67,10 @@ def device_name(device: torch.device) -> str:
         return platform.processor() or platform.machine()
 
 
-def environment(device: torch.device) -> dict:
-    """The machine and the versions, for run.json."""
+def environment(device: "torch.device") -> dict:
+    """The machine and the versions of packages, for run.json."""
+    import torch
+
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -72,5 +82,5 @@ def environment(device: torch.device) -> dict:
 
 
 def utc_now() -> str:
-    """The present time in UTC, to the second."""
+    """The current time in UTC, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

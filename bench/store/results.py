@@ -1,4 +1,4 @@
-"""What a report is about: the rows of one run or of several, each with the facts of the run it came from."""
+"""The rows of one run or of several, each with the facts of the run it came from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from samplerbench.errors import InputError
-from samplerbench.store.labels import fid_name, names
+from samplerbench.store.labels import names
 from samplerbench.store.run_directory import read_facts, read_raw, read_results
 
 NEEDED = "command sweep environment checkpoints protocol quality commit utc".split()
@@ -15,10 +15,10 @@ NEEDED = "command sweep environment checkpoints protocol quality commit utc".spl
 
 @dataclass(frozen=True)
 class Results:
-    """Rows with the columns of the store and three more, and the run.json of every run by its name.
+    """Rows with the columns of results.csv and three more, and the run.json of every run by its name.
 
-    run: the name of the row's run, "" where there is one run only. machine: where that run was made.
-    name: the row's method, with what else it takes to tell it from the others.
+    run: the name of the row's run; "" if there is only one. machine: where that run was made. name: the row's method,
+    with whatever distinguishes it from the others.
     """
 
     folder: Path
@@ -27,7 +27,7 @@ class Results:
 
     @property
     def groups(self) -> list["Results"]:
-        """The results taken apart by protocol: within one, figures of quality compare."""
+        """The results by protocol: only within one are metrics comparable."""
         protocols = self.rows["protocol"].unique()
         return [self] if len(protocols) < 2 else [self._within(protocol) for protocol in protocols]
 
@@ -38,33 +38,36 @@ class Results:
 
     @property
     def quality(self) -> dict:
-        """The facts of the protocol of one group; empty if quality was not measured."""
+        """The protocol's facts, for one group; empty if no metrics were measured."""
         return next(iter(self.facts.values()))["quality"] or {}
 
     @property
-    def fid(self) -> str:
-        """FID as it is called in one group: with its extractor."""
-        return fid_name(self.quality)
+    def recorded_columns(self) -> list[dict]:
+        """The metrics' columns as run.json describes them; none for runs from before it did."""
+        recorded = (column for facts in self.facts.values() for column in facts.get("columns", ()))
+        return [*{column["name"]: column for column in recorded}.values()]
 
     @property
     def scored(self) -> pd.DataFrame:
-        """The rows that have a FID."""
+        """The rows with a FID."""
         return self.rows[(self.rows["status"] == "ok") & self.rows["fid"].notna()]
 
     @property
     def solved(self) -> pd.DataFrame:
-        """The rows that have an error against the exact solution, or a fine one."""
+        """The rows with an error against the exact solution of the ODE, or a fine one."""
+        if "trajectory_rmse" not in self.rows:
+            return self.rows.iloc[:0]
         return self.rows[(self.rows["status"] == "ok") & (self.rows["trajectory_rmse"] > 0)]
 
     @property
     def timed(self) -> pd.DataFrame:
-        """The rows that have a FID and a latency."""
+        """The rows with a FID and a latency."""
         return self.scored[self.scored["latency_s"].notna()]
 
     def raw(self, run: str, stem: str) -> dict:
-        """What a run kept under `stem`; a merged report has one folder for each run.
+        """The raw data that a run stored under `stem`; a merged report has one folder for each run.
 
-        Raises InputError, naming the file, if that is damaged.
+        Raises InputError, naming the file, if it is damaged.
         """
         key = f"{run}/{stem}" if run else stem
         try:
@@ -80,12 +83,12 @@ def load(folder: Path) -> Results:
         return assemble(folder, {"": rows}, {"": facts})
     runs = pd.read_csv(folder / "results.csv", usecols=lambda column: column == "run", dtype=str).get("run")
     if runs is None or not set(runs) <= facts["runs"].keys():
-        raise InputError(f"{str(folder)!r} holds rows of runs that its run.json does not name: merge them again.")
+        raise InputError(f"{str(folder)!r} has rows of runs that its run.json does not name: merge them again.")
     return assemble(folder, {name: rows[runs == name] for name in facts["runs"]}, facts["runs"])
 
 
 def assemble(folder: Path, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, dict]) -> Results:
-    """Results of runs by name."""
+    """The results of several runs, by name."""
     parts = [frame.assign(run=name, machine=machine(facts[name])) for name, frame in rows.items()]
     filled = [part for part in parts if len(part)] or parts[:1]
     joined = pd.concat(filled, ignore_index=True)
@@ -93,17 +96,17 @@ def assemble(folder: Path, rows: Mapping[str, pd.DataFrame], facts: Mapping[str,
     return Results(folder, joined.assign(name=names(joined)), facts)
 
 
-def _environments(rows: pd.DataFrame) -> pd.Series:
-    """What tells machines of the same description apart: the hash of the whole environment."""
-    several = rows["environment"].groupby(rows["machine"]).transform("nunique") > 1
-    return rows["environment"].map(lambda text: f" ({text[:6] or 'unknown'})").where(several, "").astype(object)
-
-
-def machine(facts: dict) -> str:
-    """The device and its threads: seconds compare only within one."""
+def machine(facts: Mapping) -> str:
+    """The device and its number of threads: latencies compare only on the same machine."""
     environment = facts["environment"]
     threads = environment.get("threads", "?")
     return f"{environment.get('device', 'unknown')}, {threads} thread" + "s" * (threads != 1)
+
+
+def _environments(rows: pd.DataFrame) -> pd.Series:
+    """The hash of the whole environment, where machines of the same description differ in it."""
+    several = rows["environment"].groupby(rows["machine"]).transform("nunique") > 1
+    return rows["environment"].map(lambda text: f" ({text[:6] or 'unknown'})").where(several, "").astype(object)
 
 
 def _facts(folder: Path) -> dict:

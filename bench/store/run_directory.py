@@ -9,42 +9,26 @@ import numpy as np
 import pandas as pd
 
 from samplerbench.errors import InputError, writing
+from samplerbench.store.columns import CELL, DOCUMENTED, NAMES, TEXT, empty_frame, identity, to_csv, typed
 
-DOCUMENTED = (
-    "method options recipe dataset resolution grid steps nfe guidance seeds samples "
-    "fid fid_ci_low fid_ci_high fid_floor kid kid_se precision recall "
-    "latency_s latency_iqr_s images_per_s forward_s overhead_ratio peak_memory_mb gflops_per_image "
-    "device dtype batch_size compiled status error cell protocol commit utc"
-).split()
-ADDED = (  # older results may lack them
-    "novelty density coverage inception_score fid_inf fd_dinov2 fd_dinov2_floor trajectory_rmse "
-    "wasserstein wasserstein_floor order order_declared "
-    "fid_floor_sd fid_ceiling class_accuracy class_accuracy_floor scores_per_seed "
-    "latency_p95_s inner_ratio compile_s warmup_s threads noisy "
-    "latency_per_round overhead_per_round inner_per_round environment own_grid "
-    "teacher train_iterations train_seconds teacher_nfe teacher_rmse teacher_feature_distance"
-).split()
-COLUMNS = DOCUMENTED + ADDED
-TEXT = (
-    "method options recipe dataset grid guidance seeds device dtype compiled status error cell protocol commit utc "
-    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid teacher"
-).split()
-WHOLE = "resolution steps samples batch_size threads train_iterations teacher_nfe".split()
-# What makes two rows the same cell, on whatever machine they were measured.
-CELL = "method options recipe dataset grid steps guidance seeds samples dtype batch_size compiled".split()
+NOT_METRICS = ["run"]  # columns of merged results.csv files, which `samplerbench.store.results` reads
 
 
-class Store:
+class RunDirectory:
     """The rows of a run, in a directory that survives a kill at any moment."""
 
-    def __init__(self, folder: Path):
-        """Open or create the directory. Raises InputError if it cannot be written or holds something else."""
+    def __init__(self, folder: Path, metrics: Iterable[str] = ()):
+        """Open or create the directory, for rows with these columns of metrics beside the store's.
+
+        Raises InputError if it cannot be written or holds something else.
+        """
         self.folder = folder
         with writing(folder):
             (folder / "raw").mkdir(parents=True, exist_ok=True)
             _write(folder / ".writable", "")
             (folder / ".writable").unlink()
         existing = read_results(folder) if (folder / "results.csv").exists() else empty_frame()
+        self.metrics = [name for name in dict.fromkeys([*metrics, *existing.columns]) if name not in NAMES]
         self.rows: dict[str, dict] = {row["cell"]: row for row in existing.to_dict("records")}
 
     def add(self, row: Mapping[str, object]) -> None:
@@ -66,8 +50,9 @@ class Store:
     def frame(self) -> pd.DataFrame:
         """All rows, with the documented columns and types."""
         if not self.rows:
-            return empty_frame()
-        return typed(pd.DataFrame.from_records(list(self.rows.values())).reindex(columns=COLUMNS))
+            return empty_frame(self.metrics)
+        rows = pd.DataFrame.from_records(list(self.rows.values()))
+        return typed(rows.reindex(columns=[*NAMES, *self.metrics]))
 
     def done(self, cell: str) -> bool:
         """Whether the cell has been measured; a failed one is tried again."""
@@ -138,7 +123,7 @@ def read_results(run: Path) -> pd.DataFrame:
     if missing:
         raise InputError(f"{str(path)!r} is not a results file of samplerbench: it has no column {missing[0]!r}.")
     try:
-        return typed(frame.reindex(columns=COLUMNS))
+        return typed(frame.drop(columns=NOT_METRICS, errors="ignore"))
     except (ValueError, TypeError) as error:
         raise InputError(f"{str(path)!r} holds something else than a number where one belongs: {error}.") from error
 
@@ -157,62 +142,12 @@ def teacher_stem(teacher: str, guidance: str) -> str:
 
 
 def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
-    """What `Store.add_raw` kept for a cell; empty if nothing was."""
+    """What `RunDirectory.add_raw` kept for a cell; empty if nothing was."""
     path = run / "raw" / f"{cell}.npz"
     if not path.exists():
         return {}
     with np.load(path) as arrays:
         return dict(arrays)
-
-
-def empty_frame() -> pd.DataFrame:
-    """No rows, all columns."""
-    return typed(pd.DataFrame(columns=COLUMNS))
-
-
-def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Text with "" for nothing, whole numbers as Int64, the rest as floats: the same before and after a CSV."""
-    numbers = [column for column in COLUMNS if column not in (*TEXT, *WHOLE)]
-    frame = frame.copy()
-    frame[TEXT] = frame[TEXT].astype(object).where(frame[TEXT].notna(), "")
-    frame[WHOLE] = frame[WHOLE].astype("Int64")
-    frame[numbers] = frame[numbers].astype("float64")
-    return frame
-
-
-def to_csv(frame: pd.DataFrame) -> str:
-    """The rows as CSV, which reads back the same."""
-    return frame.to_csv(index=False, float_format=_shortest)
-
-
-def joined(values: Iterable[float]) -> str:
-    """Several numbers in one cell of the CSV, to six digits; `per_sample` reads them."""
-    return " ".join(f"{value:.6g}" for value in values)
-
-
-def per_sample(text: str) -> np.ndarray:
-    """The numbers that `joined` wrote."""
-    return np.array(text.split(), dtype=np.float64)
-
-
-def blocks(row: Mapping[str, object], metric: str = "fid") -> np.ndarray:
-    """The values of a metric, one for each seed block; its mean alone if they were not kept."""
-    try:
-        values = json.loads(row["scores_per_seed"] or "{}").get(metric)
-    except (ValueError, AttributeError):  # not JSON, or not an object
-        values = None
-    return np.array(values or [row[metric]], dtype=np.float64)
-
-
-def identity(row: Mapping[str, object], columns: Iterable[str] = CELL) -> tuple:
-    """What a reader takes for the same cell: all that a row says of how it was made."""
-    values = (row.get(column) for column in columns)
-    return tuple("" if value is None or pd.isna(value) else value for value in values)
-
-
-def _shortest(value: float) -> str:
-    """Enough digits to read the same number back, and no `.0` on whole ones."""
-    return str(int(value)) if value == int(value) else repr(float(value))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,73 +1,74 @@
-"""What `bench sample` does: images of one method in one picture."""
+"""`bench sample`: images of one method."""
 
-from math import ceil, sqrt
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
-from matplotlib.image import imsave
+from torch import Tensor
 
-from samplerbench.data.datasets import DATASETS, to_uint8
+from samplerbench.data.dataset import DATASETS, Dataset, to_uint8
 from samplerbench.errors import InputError
-from samplerbench.methods import METHODS
-from samplerbench.networks.backbone import load_backbone, pick_device
-from samplerbench.networks.guides import equip
-from samplerbench.report.pictures import mosaic
-from samplerbench.sampling.measure import Gauge, generate
-from samplerbench.sampling.noise import ImageNoise
-from samplerbench.sweep.plan import Job, Sweep, expand, normalise
+from samplerbench.methods import METHODS, Sampler
+from samplerbench.networks.checkpoints import load_network
+from samplerbench.networks.devices import pick_device
+from samplerbench.networks.guides import with_guides
+from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.sampling.generate import generate_batches
+from samplerbench.sweep.jobs import Job, expand
+from samplerbench.sweep.normalise import normalise
+from samplerbench.sweep.options import SampleOptions, Sweep
 
 BATCH = 256
-STEPS = 10  # unless told otherwise
-PIXELS = 48  # that an image is enlarged to, at least
+STEPS = 10  # by default
 
 
-def draw_images(
-    method: str,
-    output: Path,
-    count: int,
-    steps: int | None,
-    seed: int,
-    device: str,
-    weights: str | None,
-    **options: object,
-) -> float:
-    """Write `count` images as one PNG; returns the network evaluations per image.
+@dataclass(frozen=True)
+class Drawn:
+    """Images (N, C, H, W), uint8, and the network evaluations that each took."""
 
-    Raises InputError, SpecError or CheckpointError.
+    images: Tensor
+    nfe: float
+
+
+def draw_images(options: SampleOptions) -> Drawn:
+    """Draw images, the same as those of a cell of `bench run` with this seed block.
+
+    Raises InputError, SpecError or CheckpointError for what cannot be drawn.
     """
-    if output.suffix.lower() != ".png":
-        raise InputError(f"The picture is a PNG: give --output a name that ends in .png, not {str(output)!r}.")
-    steps = steps or METHODS.get(method).nearest_count(STEPS)
-    sweep = normalise(Sweep(methods=[method], steps=steps and [steps], device=device, weights=weights, **options))
+    job, dataset = _job(options), DATASETS.get(options.dataset)
+    network = _network(job, dataset, options)
+    sampler = replace(job.sampler, learned_path=network.path)
+    images, evaluations = _draw(sampler, network, options.seed, options.count)
+    return Drawn(images, evaluations / options.count)
+
+
+def _job(options: SampleOptions) -> Job:
+    """The one cell that the options describe."""
+    steps = options.steps or METHODS.get(options.method).nearest_steps(STEPS)
+    sweep = normalise(
+        Sweep(
+            methods=[options.method], steps=steps, dataset=options.dataset, recipe=options.recipe, grid=options.grid,
+            guidance=options.guidance, device=options.device, weights=options.weights,
+        )
+    )  # fmt: skip
     if len(sweep.grid or ()) > 1:
-        raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid)}.")
+        raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid or ())}.")
     job, *others = expand(sweep)
     if others:
-        raise InputError("One picture shows one method: give --guidance one value.")
+        raise InputError("A picture shows one method: give --guidance one value.")
     if job.skip:
-        raise InputError(f"{job.method} cannot be drawn: {job.skip}.")
-    dataset = DATASETS.get(sweep.dataset)
-    backbone = load_backbone(job.recipe, dataset, weights, pick_device(device), torch.float32, False)
-    backbone = equip(backbone, [job.guidance] if job.guidance else [], dataset, weights)
-    images, evaluations = _generate(job, backbone, seed, count)
-    _save(images, output)
-    return evaluations
+        raise InputError(f"{job.sampler.method} cannot be drawn: {job.skip}.")
+    return job
 
 
-def _generate(job: Job, backbone, seed: int, count: int):
-    batches, evaluations = [], 0.0
-    for start in range(0, count, BATCH):
-        noise = ImageNoise(seed, range(start, min(start + BATCH, count)))
-        images, _, network = generate(job, backbone, noise, Gauge())
-        batches.append(to_uint8(images).cpu())
-        evaluations += network.evaluations / count
+def _network(job: Job, dataset: Dataset, options: SampleOptions) -> LoadedNetwork:
+    network = load_network(job.recipe, dataset, options.weights, pick_device(options.device))
+    return with_guides(network, [job.sampler.guidance] if job.sampler.guidance else [], dataset, options.weights)
+
+
+def _draw(sampler: Sampler, network: LoadedNetwork, seed: int, count: int) -> tuple[Tensor, int]:
+    """The images, and the evaluations of single images that all of them took."""
+    batches, evaluations = [], 0
+    for run in generate_batches(sampler, network, seed, count, BATCH):
+        batches.append(to_uint8(run.images).cpu())
+        evaluations += run.network.evaluations
     return torch.cat(batches), evaluations
-
-
-def _save(images: torch.Tensor, output: Path) -> None:
-    picture = mosaic(images.numpy(), columns=ceil(sqrt(len(images))), scale=ceil(PIXELS / images.shape[-1]))
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        imsave(output, picture)
-    except OSError as error:
-        raise InputError(f"Cannot write the picture {str(output)!r}: {error}.") from error

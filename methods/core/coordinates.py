@@ -1,6 +1,7 @@
-"""The variables in which solvers measure a step, and where the inner points of an interval lie in them."""
+"""Noise level and half log-SNR, the variables in which solvers measure a step, and inner points of an interval."""
 
 from collections.abc import Sequence
+from itertools import compress
 from math import inf, log
 from typing import Literal
 
@@ -17,40 +18,43 @@ def has_signal(m: Moment) -> bool:
 
 
 def half_log_snr(m: Moment) -> float:
-    """lambda = log(alpha / sigma): -inf where there is no signal, inf where there is no noise."""
+    """lambda = log(alpha / sigma); -inf without signal, inf without noise."""
     if not has_signal(m):
         return -inf
     return log(m.alpha / m.sigma) if m.sigma else inf
 
 
 def noise_ratio(m: Moment) -> float:
-    """sigma / alpha, the noise level of x / alpha: what EDM calls sigma, and inf where there is no signal."""
+    """sigma / alpha, the noise level of x / alpha, which EDM calls sigma; inf without signal."""
     return m.sigma / m.alpha if has_signal(m) else inf
 
 
 def at_ratios(path: Path, ratios: Sequence[float]) -> list[Moment]:
-    """The moments at which sigma / alpha has these values."""
+    """The moments with these values of sigma / alpha."""
     return path.along(path.time_at(-2 * torch.tensor(ratios, dtype=torch.float64).log()))
 
 
 def interior(now: Moment, then: Moment) -> bool:
-    """Whether there is both signal and noise at both ends, so that a step of higher order exists between them."""
+    """Whether both ends have signal and noise, so that a step of higher order exists between them."""
     return has_signal(now) and then.sigma > 0
 
 
 def inner_points(
     path: Path, starts: Sequence[Moment], ends: Sequence[Moment], fractions: Sequence[float], clock: Clock
 ) -> list[list[Moment]]:
-    """For each interval the moments at `fractions` of it as `clock` measures it, all found in one call.
+    """The moments at `fractions` of each interval, measured in `clock`, from one call to the path.
 
-    In sigma and lambda, an interval that is not `interior` has none: it calls for a step of first order.
+    In sigma and lambda, an interval that is not `interior` has none: it takes a first-order step instead.
     """
     intervals = list(zip(starts, ends, strict=True))
-    found = iter(_located(path, [ends for ends in intervals if clock == "t" or interior(*ends)], fractions, clock))
-    return [[next(found) for _ in fractions] if clock == "t" or interior(*ends) else [] for ends in intervals]
+    divided = [clock == "t" or interior(*ends) for ends in intervals]
+    found = iter(_located(path, list(compress(intervals, divided)), fractions, clock))
+    return [[next(found) for _ in fractions] if divide else [] for divide in divided]
 
 
-def _located(path: Path, intervals: Sequence[tuple[Moment, Moment]], fractions: Sequence[float], clock: Clock):
+def _located(
+    path: Path, intervals: Sequence[tuple[Moment, Moment]], fractions: Sequence[float], clock: Clock
+) -> list[Moment]:
     if not intervals or not fractions:
         return []
     measure = {"t": lambda m: m.t, "sigma": noise_ratio, "lambda": half_log_snr}[clock]

@@ -1,19 +1,20 @@
-"""The one conversion between what a network predicts and what a sampler needs."""
+"""The conversion between what a network predicts and what a sampler needs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
-from samplerbench.methods.core.path import Moment, Path
+from samplerbench.methods.core.path import Coefficient, Moment, Path
 
 Target = Literal["x0", "eps", "v", "velocity", "score"]
 
 
-def weights(target: Target, now: Moment) -> tuple:
-    """(a, b) of a prediction p = a x0 + b eps."""
+def weights(target: Target, now: Moment) -> tuple[Coefficient, Coefficient]:
+    """(a, b) of the prediction p = a x0 + b eps that `target` names."""
     if target == "x0":
         return 1.0, 0.0
     if target == "eps":
@@ -26,7 +27,7 @@ def weights(target: Target, now: Moment) -> tuple:
 
 
 def combination(coefficients: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:
-    """sum_i c_i x_i, one operation a term; terms with coefficient 0 are left out."""
+    """sum_i c_i x_i in one operation per term. Terms with a zero coefficient are skipped."""
     total = None
     for c, x in zip(coefficients, tensors, strict=True):
         if c:
@@ -36,26 +37,26 @@ def combination(coefficients: Sequence[float], tensors: Sequence[Tensor]) -> Ten
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One network call, readable in every parametrisation.
+    """The result of one network call, readable in every parametrisation.
 
-    With x = alpha x0 + sigma eps and p = a x0 + b eps, any a' x0 + b' eps is one combination of x and p:
+    With x = alpha x0 + sigma eps and p = a x0 + b eps, any a' x0 + b' eps is a linear combination of x and p:
     ((a' b - b' a) x + (alpha b' - sigma a') p) / (alpha b - sigma a).
     """
 
     x: Tensor  # (B, C, H, W), the state
-    p: Tensor  # (B, C, H, W), what the network said of it
+    p: Tensor  # (B, C, H, W), the network's output
     now: Moment
     target: Target
-    extra: Tensor | None = None  # (B, ., H, W), the network's further outputs, if it has any
+    extra: Tensor | None = None  # (B, ., H, W), further output channels, if any
 
     def read(self, target: Target) -> Tensor:
-        """The prediction as `target`, in the shape of x."""
+        """The prediction as `target` (B, C, H, W)."""
         if target == self.target:
             return self.p
         return self.mix(*weights(target, self.now))
 
-    def mix(self, a_: float | Tensor, b_: float | Tensor) -> Tensor:
-        """a' x0 + b' eps in one combination: with the (alpha, sigma) of another time, the DDIM step to it."""
+    def mix(self, a_: Coefficient, b_: Coefficient) -> Tensor:
+        """a' x0 + b' eps (B, C, H, W). With (alpha, sigma) of another time, this is the DDIM step to that time."""
         a, b = weights(self.target, self.now)
         det = self.now.alpha * b - self.now.sigma * a
         return ((a_ * b - b_ * a) / det) * self.x + ((self.now.alpha * b_ - self.now.sigma * a_) / det) * self.p
@@ -67,19 +68,20 @@ class Prediction:
     score = property(lambda self: self.read("score"))
 
     def clipped(self) -> "Prediction":
-        """The same state with x0 clipped to [-1, 1]; the other readings follow from the clipped x0."""
+        """The same state with x0 clipped to [-1, 1]; eps and the other readings follow from the clipped x0."""
         return Prediction(self.x, self.x0.clamp(-1, 1), self.now, "x0", self.extra)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A network on a path: `net(x, t)`, with labels `net(x, t, label)`, on an interval `net(x, t, label, s)`.
+    """A network on a path, called as net(x, t), net(x, t, label) with labels, or net(x, t, label, s) on intervals.
 
-    net: maps x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to a prediction in the shape of x; further
-        channels that it may have are the prediction's `extra`.
-    label: class labels (B,) that every call uses unless it is given others.
-    solver: what a recipe's `solver` has learnt for the sampler.
-    interval: whether the network is one of intervals; asked at one moment, it is asked for the interval of length 0.
+    net: maps states x (B, C, H, W), times t (B,), labels (B,) and end times s (B,) to predictions (B, C, H, W); further
+        output channels become the prediction's `extra`.
+    target: what the network predicts.
+    label: class labels (B,), the default for every call.
+    interval: whether the network is conditioned on (t, s); a call without an end time uses s = t.
+    modules: the modules that the recipe trained besides the network, by name (see `Recipe.modules`).
     """
 
     net: Callable[..., Tensor]
@@ -87,13 +89,17 @@ class Field:
     target: Target
     label: Tensor | None = None
     interval: bool = False
-    solver: Callable[..., tuple] | None = None
+    modules: Mapping[str, Module] = field(default_factory=dict)
 
     def __call__(self, x: Tensor, now: Moment, then: Moment | None = None, label: Tensor | None = None) -> Prediction:
-        """Evaluate the network once at the state x (B, C, H, W) and the moment `now`."""
+        """Evaluate the network once.
+
+        x: the state (B, C, H, W) at the moment `now`. then: the end of the interval, for networks that take intervals.
+        label: class labels (B,) instead of the field's own.
+        """
         label = self.label if label is None else label
         then = now if then is None and self.interval else then
-        inputs = [_times(now, x)]
+        inputs: list[Tensor | None] = [_times(now, x)]
         if label is not None or then is not None:
             inputs.append(label)
         if then is not None:

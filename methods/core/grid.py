@@ -1,4 +1,4 @@
-"""Time grids: n steps on a path -> n + 1 times, falling from at most 1 (noise) to 0 (data)."""
+"""Time grids: n + 1 times for n steps on a path, decreasing from 1 (noise) or just below to 0 (data)."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -7,28 +7,29 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from samplerbench.methods.core.discovery import load_plugins
 from samplerbench.methods.core.path import Path
 from samplerbench.methods.core.plugin import Between, Plugin, Registry, SpecError
 
-TIMESTEPS = 1000  # of the discrete-time models that leading, linspace and trailing were defined for
+TIMESTEPS = 1000  # T of the discrete-time models for which leading, linspace and trailing were defined
 
 
 class Grid(Plugin, ABC):
-    """A time grid, made outside the sampler: the same grid serves every method."""
+    """A time grid. It is independent of the sampler: every method can run on every grid."""
 
     def __call__(self, steps: int, path: Path) -> Tensor:
-        """The n + 1 times (float64) of n = `steps` intervals on `path`. Raises SpecError if that many do not exist."""
+        """The times (n + 1,), float64, of n = `steps` intervals. Raises SpecError if the grid cannot make that many."""
         times = self.times(steps, path)
         if not (times.diff() < 0).all():
-            raise SpecError(f"The grid {self} cannot make {steps} steps: ask for fewer, or choose another grid.")
+            raise SpecError(f"The grid {self} cannot make {steps} steps: use fewer, or another grid.")
         return times
 
     @abstractmethod
     def times(self, steps: int, path: Path) -> Tensor:
-        """The times, which the call checks to be strictly decreasing."""
+        """The times (n + 1,), float64. Calling the grid also checks that they strictly decrease."""
 
 
-GRIDS = Registry("grid", Grid)
+GRIDS: Registry[Grid] = Registry("grid", Grid, load_plugins)
 
 
 def _ending_at_data(times: Tensor) -> Tensor:
@@ -47,7 +48,7 @@ class Uniform(Grid):
 @GRIDS.register("quadratic")
 @dataclass(frozen=True)
 class Quadratic(Grid):
-    """t_i = (1 - i / n)^2: DDIM's CIFAR-10 grid (arXiv 2010.02502, appendix D.2), but from t = 1."""
+    """t_i = (1 - i / n)^2: the grid of DDIM on CIFAR-10 (arXiv 2010.02502, appendix D.2), but starting at t = 1."""
 
     def times(self, steps, path):
         return torch.linspace(1, 0, steps + 1, dtype=torch.float64) ** 2
@@ -56,7 +57,7 @@ class Quadratic(Grid):
 @GRIDS.register("trailing")
 @dataclass(frozen=True)
 class Trailing(Grid):
-    """Every (T/n)-th timestep counted from T, rounded (arXiv 2305.08891, table 2)."""
+    """Every (T/n)-th timestep, counted down from T and rounded (arXiv 2305.08891, table 2)."""
 
     def times(self, steps, path):
         return torch.linspace(TIMESTEPS, 0, steps + 1, dtype=torch.float64).round() / TIMESTEPS
@@ -65,7 +66,7 @@ class Trailing(Grid):
 @GRIDS.register("leading")
 @dataclass(frozen=True)
 class Leading(Grid):
-    """Every (T/n)-th timestep counted from the first, then data: it starts below t = 1 (arXiv 2305.08891, table 2)."""
+    """Every (T/n)-th timestep, counted up from the first; sampling starts below t = 1 (arXiv 2305.08891, table 2)."""
 
     def times(self, steps, path):
         timesteps = (torch.arange(steps - 1, -1, -1, dtype=torch.float64) * TIMESTEPS / steps).floor() + 1
@@ -75,7 +76,7 @@ class Leading(Grid):
 @GRIDS.register("linspace")
 @dataclass(frozen=True)
 class Linspace(Grid):
-    """n timesteps from T to 1, evenly and rounded, then data (arXiv 2305.08891, table 2)."""
+    """n evenly spaced timesteps from T to 1, rounded, then t = 0 (arXiv 2305.08891, table 2)."""
 
     def times(self, steps, path):
         timesteps = torch.linspace(TIMESTEPS - 1, 0, steps, dtype=torch.float64).round() + 1
@@ -85,7 +86,7 @@ class Linspace(Grid):
 @GRIDS.register("logsnr")
 @dataclass(frozen=True)
 class LogSNR(Grid):
-    """n times even in log-SNR, from t = 1 to t_min, then data (arXiv 2206.00927, section 3.4)."""
+    """n times evenly spaced in log-SNR, from t = 1 to t_min, then t = 0 (arXiv 2206.00927, section 3.4)."""
 
     def times(self, steps, path):
         first, last = path.log_snr(torch.tensor([path.t_max, path.t_min], dtype=torch.float64)).tolist()
@@ -95,7 +96,7 @@ class LogSNR(Grid):
 @GRIDS.register("karras")
 @dataclass(frozen=True)
 class Karras(Grid):
-    """n times even in (sigma / alpha)^(1/rho), from t = 1 to t_min, then data (arXiv 2206.00364, eq. 5)."""
+    """n times evenly spaced in (sigma / alpha)^(1/rho), from t = 1 to t_min, then t = 0 (arXiv 2206.00364, eq. 5)."""
 
     rho: Annotated[float, Between(0.1, 100)] = 7.0
 
@@ -107,6 +108,6 @@ class Karras(Grid):
 
 
 def _from_noise(times: Tensor) -> Tensor:
-    """Begin where the noise is drawn, also on paths whose log-SNR is infinite there, and end at data."""
+    """Replace the first time by 1, where some paths have no finite log-SNR, and append 0."""
     times[0] = 1.0
     return _ending_at_data(times)

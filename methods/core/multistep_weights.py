@@ -1,4 +1,4 @@
-"""Weights of linear multistep methods, computed for the grid at hand: the mean of a polynomial over each interval."""
+"""Weights of linear multistep methods on an arbitrary grid: means of interpolating polynomials over each interval."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,13 +11,14 @@ from samplerbench.methods.core.path import Moment
 _nodes, _masses = np.polynomial.legendre.leggauss(32)
 NODES, MASSES = (_nodes + 1) / 2, _masses / 2  # of the Gauss-Legendre rule on [0, 1]
 
-Weights = list[list[float]]
+Weights = list[list[float]]  # for each interval, the weights of the slopes, newest first
 
 
-def history(values: Sequence[float], counts: Sequence[int], ahead: bool = False) -> np.ndarray:
-    """Where the slopes are known in each interval (n, k), newest first: `counts` of them, then nan.
+def history(values: Sequence[float] | np.ndarray, counts: Sequence[int], ahead: bool = False) -> np.ndarray:
+    """The coordinates of the known slopes in each interval (n, k), newest first: `counts` of them, padded with nan.
 
-    values: of the n + 1 grid points. ahead: whether the slope at the interval's end is among them, as in a corrector.
+    values: the coordinates of the n + 1 grid points.
+    ahead: whether the slope at the end of the interval is known too, as in a corrector.
     """
     known = np.full((len(values) - 1, max(counts)), np.nan)
     for i, count in enumerate(counts):
@@ -27,10 +28,10 @@ def history(values: Sequence[float], counts: Sequence[int], ahead: bool = False)
 
 
 def mean_weights(known: np.ndarray, points: np.ndarray, masses: np.ndarray) -> Weights:
-    """For each interval the w_j with sum_j w_j f_j = int P dmu / int dmu, where P interpolates f_j at known_j.
+    """The w_j with sum_j w_j f_j = int P dmu / int dmu in each interval, where P interpolates f_j at known_j.
 
-    known: (n, k); slopes at nan or infinity are left out, and have weight 0.
-    points, masses: (n, q), a quadrature of the measure mu over each interval.
+    known: (n, k) coordinates from `history`; slopes at infinity get weight 0, those at nan get none.
+    points, masses: (n, q), a quadrature rule for the measure mu on each interval.
     """
     masses = masses / masses.sum(1, keepdims=True)
     present = np.isfinite(known)
@@ -54,6 +55,8 @@ def lambda_weights(
 ) -> Weights:
     """Polynomials in lambda under the measure e^(rate lambda) d lambda: rate 1 for x0, -1 for eps, 1 + tau^2 for SDEs.
 
+    counts, ahead: as in `history`. In an interval without signal or noise at an end, the newest slope has all the
+    weight; with `ahead`, that is the one at the end of the interval, which makes the step implicit.
     two_point: with two slopes, bh1 and bh2 replace the exact factor of their difference quotient, int e^(-rate u) u du,
     by half of h and of 1 - e^(-rate h) (arXiv 2302.04867, section 3.1).
     """

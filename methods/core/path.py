@@ -1,57 +1,64 @@
-"""Noise paths: x_t = alpha_t x0 + sigma_t eps, with t = 0 the data and t = 1 the noise."""
+"""Noise paths: x_t = alpha_t x0 + sigma_t eps, from data at t = 0 to noise at t = 1."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import log, log1p, pi, sqrt, tan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+# A Python float in sampling, a tensor (B, 1, 1, 1) in training. A union would make every formula narrow it first.
+Coefficient = Any
+
 
 class Moment(NamedTuple):
-    """One time on a path: Python floats in sampling, tensors (B, 1, 1, 1) in training."""
+    """One time on a path: t, alpha, sigma and their derivatives in t."""
 
-    t: float | Tensor
-    alpha: float | Tensor
-    sigma: float | Tensor
-    d_alpha: float | Tensor
-    d_sigma: float | Tensor
+    t: Coefficient
+    alpha: Coefficient
+    sigma: Coefficient
+    d_alpha: Coefficient
+    d_sigma: Coefficient
 
 
 class Path(ABC):
-    """A noise path. A subclass gives the coefficients; everything else follows from them."""
+    """A noise path. A subclass defines the coefficients; everything else follows from them."""
 
-    t_min: float = 1e-3  # the least time of grids that are spaced in noise level
-    t_max: float = 1.0  # the greatest time with a finite log-SNR
-    prior_std: float = 1.0  # standard deviation of the state that sampling starts from
+    t_min: float = 1e-3  # the smallest nonzero time of grids spaced in noise level
+    t_max: float = 1.0  # the largest time with a finite log-SNR
+
+    @property
+    def prior_std(self) -> float:
+        """The standard deviation of the initial state of sampling."""
+        return 1.0
 
     @abstractmethod
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(alpha, sigma, d alpha/dt, d sigma/dt) at the times t, a float64 tensor of any shape."""
+        """(alpha, sigma, d alpha/dt, d sigma/dt) at times t; all are float64 tensors of one shape, which may be any."""
 
     def along(self, times: Tensor) -> list[Moment]:
-        """The moments at a grid's times (n + 1,), as exact Python floats, in one vectorised call."""
+        """The moments at the times of a grid (n + 1,), as Python floats, computed in float64 in one call."""
         times = times.detach().to("cpu", torch.float64)
         return [Moment(*row) for row in torch.stack((times, *self.coefficients(times)), dim=1).tolist()]
 
     def at(self, t: Tensor) -> Moment:
-        """The moment at one time per image, t (B,): tensors (B, 1, 1, 1) in the dtype of t."""
+        """The moment at one time per image, t (B,), as tensors (B, 1, 1, 1) in the dtype of t."""
         values = (t, *self.coefficients(t.double()))
         return Moment(*(value.to(t.dtype).view(-1, 1, 1, 1) for value in values))
 
     def mix(self, x0: Tensor, eps: Tensor, moment: Moment) -> Tensor:
-        """x_t = alpha x0 + sigma eps."""
+        """x_t = alpha x0 + sigma eps (B, C, H, W), for images x0 and noise eps of that shape."""
         return moment.alpha * x0 + moment.sigma * eps
 
     def log_snr(self, t: Tensor) -> Tensor:
-        """log(alpha^2 / sigma^2), which falls from data to noise."""
+        """log(alpha^2 / sigma^2) at times t of any shape; it decreases in t."""
         alpha, sigma, *_ = self.coefficients(t.double())
         return 2 * (alpha / sigma).log()
 
     def time_at(self, log_snr: Tensor) -> Tensor:
-        """The inverse of `log_snr`, by bisection to the last bit of a float64."""
+        """The inverse of `log_snr`, for any shape, by bisection to float64 precision."""
         low, high = torch.zeros_like(log_snr, dtype=torch.float64), torch.ones_like(log_snr, dtype=torch.float64)
         for _ in range(60):
             middle = (low + high) / 2
@@ -61,7 +68,7 @@ class Path(ABC):
 
 
 def _variance_preserving(log_alpha: Tensor, d_log_alpha: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """alpha^2 + sigma^2 = 1, with sigma exact also where alpha is nearly 1."""
+    """The coefficients with alpha^2 + sigma^2 = 1; sigma is accurate even where alpha is close to 1."""
     alpha = log_alpha.exp()
     sigma = (-torch.expm1(2 * log_alpha)).sqrt()
     d_alpha = alpha * d_log_alpha
@@ -69,7 +76,7 @@ def _variance_preserving(log_alpha: Tensor, d_log_alpha: Tensor) -> tuple[Tensor
 
 
 def moments_of_log_snr(log_snr: Tensor, d_log_snr: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The coefficients with alpha^2 + sigma^2 = 1 of a log-SNR and its derivative in t."""
+    """(alpha, sigma, d alpha/dt, d sigma/dt) with alpha^2 + sigma^2 = 1, from a log-SNR and its derivative in t."""
     square = torch.sigmoid(log_snr)  # alpha^2
     alpha, sigma = square.sqrt(), torch.sigmoid(-log_snr).sqrt()
     return alpha, sigma, alpha * sigma**2 * d_log_snr / 2, -sigma * square * d_log_snr / 2
@@ -77,11 +84,11 @@ def moments_of_log_snr(log_snr: Tensor, d_log_snr: Tensor) -> tuple[Tensor, Tens
 
 @dataclass(frozen=True)
 class DiscreteVP(Path):
-    r"""DDPM's chain of T steps, beta_n from `beta_min` to `beta_max` in equal increments (arXiv 2006.11239, section 4).
+    r"""DDPM's chain of T steps, with beta_n linear in n from `beta_min` to `beta_max` (arXiv 2006.11239, section 4).
 
-    Timestep n = 1 ... T stands at t = n / T. The betas are linear in n, so abar_n = prod (1 - beta_i) is a ratio of
-    Gamma functions, delta^n Gamma(z) / Gamma(z - n): it equals the product at every timestep and is smooth in between.
-    We write log Gamma by Stirling's series, whose next term is below 1e-16 here, arranged so that nothing cancels.
+    Timestep n = 1 ... T is t = n / T. Because the betas are linear in n, abar_n = prod (1 - beta_i) is a ratio of Gamma
+    functions, delta^n Gamma(z) / Gamma(z - n), which equals the product at every timestep and is smooth in between. We
+    expand log Gamma in Stirling's series, whose next term is below 1e-16 here, and arrange it to avoid cancellation.
     """
 
     timesteps: int = 1000
@@ -93,7 +100,7 @@ class DiscreteVP(Path):
         return _variance_preserving(log_abar / 2, d_log_abar / 2)
 
     def time_at(self, log_snr):
-        """By Newton's method on log abar, which is nearly a parabola in t and starts from its root."""
+        """By Newton's method on log abar, which is nearly a parabola in t, starting from the root of that parabola."""
         log_abar = -softplus(-log_snr.double())
         rate, growth = self.timesteps * self.beta_min, self.timesteps * (self.beta_max - self.beta_min)
         t = (((rate**2 - 2 * growth * log_abar).sqrt() - rate) / growth).clamp(0, 1)
@@ -127,7 +134,7 @@ class VP(Path):
 
 @dataclass(frozen=True)
 class SubVP(Path):
-    """The sub-VP SDE: alpha of `VP`, sigma = 1 - alpha^2, the square of VP's (arXiv 2011.13456, eq. 29)."""
+    """The sub-VP SDE: alpha as in `VP`, sigma = 1 - alpha^2, the square of VP's sigma (arXiv 2011.13456, eq. 29)."""
 
     beta_min: float = 0.1
     beta_max: float = 20.0
@@ -139,9 +146,9 @@ class SubVP(Path):
 
 @dataclass(frozen=True)
 class Trigonometric(Path):
-    """alpha = cos(pi/2 t), sigma = s sin(pi/2 t) with s the data's standard deviation (arXiv 2410.11081, section 3).
+    """alpha = cos(pi/2 t), sigma = s sin(pi/2 t), s the standard deviation of the data (arXiv 2410.11081, section 3).
 
-    The state keeps the standard deviation s at all times.
+    The state has standard deviation s at all times.
     """
 
     data_std: float = 0.5
@@ -169,7 +176,7 @@ class Cosine(Path):
 
     def coefficients(self, t):
         rate = pi / 2 / (1 + self.s)
-        angle = t * rate  # from the angle of data; cos(a + b) / cos(a) = cos b - tan a sin b is exactly 1 there
+        angle = t * rate  # relative to the angle at t = 0, where cos(a + b) / cos(a) = cos b - tan a sin b is exactly 1
         log_alpha = (angle.cos() - tan(self.s * rate) * angle.sin()).log()
         return _variance_preserving(log_alpha, -rate * (angle + self.s * rate).tan())
 
@@ -189,7 +196,7 @@ class Linear(Path):
 
 @dataclass(frozen=True)
 class VE(Path):
-    """alpha = 1, sigma = sigma_min (sigma_max / sigma_min)^t (arXiv 2011.13456, eq. 30); t = 0 keeps sigma_min."""
+    """alpha = 1, sigma = sigma_min (sigma_max / sigma_min)^t (arXiv 2011.13456, eq. 30); sigma_min remains at t = 0."""
 
     sigma_min: float = 0.01
     sigma_max: float = 50.0

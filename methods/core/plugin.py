@@ -1,19 +1,31 @@
 """Plug-ins with options: they print as `name[key=value]` and parse back."""
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, fields, is_dataclass
 from difflib import get_close_matches
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-T = TypeVar("T")
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 SPEC = re.compile(r"\s*(?P<name>[^\[\]]+?)\s*(\[(?P<options>[^\[\]]*)\])?\s*")
 
 
 class SpecError(ValueError):
-    """A name, option or value that does not exist; the message is one sentence that says what to do."""
+    """An invalid name, option or value. The message is one sentence that says what to do."""
 
 
 class Between(NamedTuple):
@@ -24,14 +36,19 @@ class Between(NamedTuple):
 
 
 class Plugin:
-    """Base of everything that is registered: a frozen dataclass whose fields are its options.
+    """Base class of everything that is registered: a frozen dataclass whose fields are its options.
 
-    An option that says what the plug-in is, whatever its value, has the metadata {"printed": True}.
+    name: set by registration.
+    An option with metadata={"printed": True} is printed even if it has its default value.
+    Raises SpecError for an option outside its `Between`.
     """
 
     name: str = ""
+    # What the decorator sets on subclasses; the base itself has no fields.
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    __dataclass_params__: ClassVar[Any]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key, hint in get_type_hints(type(self), include_extras=True).items():
             for limit in (extra for extra in get_args(hint)[1:] if get_origin(hint) is Annotated):
                 value = getattr(self, key)
@@ -49,31 +66,41 @@ class Plugin:
         return f"{self.name}[{self.options}]" if self.options else self.name
 
 
-class Registry(Generic[T]):
-    """The plug-ins of one kind, by name. `load` is called once, before the first look-up."""
+T = TypeVar("T", bound=Plugin)
 
-    def __init__(self, kind: str, base: type[T], load: Callable[[], object] = lambda: None):
+
+class Registry(Generic[T]):
+    """The plug-ins of one kind, by name.
+
+    kind: what messages call them.
+    base: the class they derive from. (Its type is not type[T], which excludes abstract classes.)
+    load: registers the plug-ins. It is called before every look-up, so repeated calls must be cheap.
+    """
+
+    def __init__(self, kind: str, base: type, load: Callable[[], object] = lambda: None):
         self.kind, self.base = kind, base
         self._classes: dict[str, type[T]] = {}
         self._load = load
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator: enter the class under `name`.
+        """Class decorator that registers the class under `name`.
 
-        Raises ValueError for a name that is malformed or taken, TypeError for a class of another kind.
+        Raises ValueError if the name is malformed or taken, TypeError if the class is not a concrete, frozen dataclass
+        of this kind.
         """
 
         def enter(cls: type[T]) -> type[T]:
             if not NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name for a {self.kind}: use a-z, 0-9, _ and -, a letter first.")
+                raise ValueError(f"{name!r} is not a valid {self.kind} name: use a-z, 0-9, _ and - after a letter.")
             if name in self._classes:
                 raise ValueError(f"A {self.kind} named {name!r} is already registered: {self._classes[name]!r}.")
             if not (isinstance(cls, type) and issubclass(cls, self.base)):
                 raise TypeError(f"The {self.kind} {name!r} must be a subclass of {self.base.__name__}, not {cls!r}.")
             if not (is_dataclass(cls) and cls.__dataclass_params__.frozen):
                 raise TypeError(f"The {self.kind} {name!r} must be a dataclass with frozen=True.")
-            if cls.__abstractmethods__:
-                raise TypeError(f"The {self.kind} {name!r} must define {', '.join(sorted(cls.__abstractmethods__))}.")
+            abstract = sorted(getattr(cls, "__abstractmethods__", ()))
+            if abstract:
+                raise TypeError(f"The {self.kind} {name!r} must define {', '.join(abstract)}.")
             cls.name = name
             self._classes[name] = cls
             return cls
@@ -82,19 +109,28 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All registered names, sorted."""
-        load, self._load = self._load, lambda: None
-        load()
+        self._load()
         return sorted(self._classes)
 
+    @contextmanager
+    def temporarily(self) -> Iterator[None]:
+        """A context that undoes, on exit, the registrations made inside it."""
+        self._load()
+        before = dict(self._classes)
+        try:
+            yield
+        finally:
+            self._classes = before
+
     def lookup(self, name: str) -> type[T]:
-        """The class of that name. Raises SpecError, with the nearest name, if there is none."""
+        """The class registered as `name`. Raises SpecError, with the nearest name, if there is none."""
         names = self.names()
         if name not in names:
             raise SpecError(f"No {self.kind} is named {name!r}. {nearest(name, names)}")
         return self._classes[name]
 
     def get(self, spec: str) -> T:
-        """Build the plug-in that a spec such as `ddim[eta=0.5]` describes. Raises SpecError."""
+        """The plug-in described by a spec such as `ddim[eta=0.5]`. Raises SpecError if it is invalid."""
         match = SPEC.fullmatch(spec)
         if match is None:
             raise SpecError(f"{spec!r} is not of the form name or name[key=value,key=value].")
@@ -103,27 +139,27 @@ class Registry(Generic[T]):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """What to say after a wrong name: the closest one, or all of them."""
+    """Advice for an unknown name: the closest match, or all names."""
     names = list(names)
     close = get_close_matches(name, names, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Choose from: {', '.join(names) or 'none'}."
 
 
 def split_specs(text: str) -> list[str]:
-    """Split a comma-separated list of specs at the commas outside brackets."""
+    """Split a comma-separated list of specs at commas outside brackets."""
     return [spec.strip() for spec in re.split(r",(?![^\[]*\])", text) if spec.strip()]
 
 
 def _parse_options(cls: type[Plugin], text: str | None) -> dict[str, Any]:
     hints = get_type_hints(cls)
     known = [field.name for field in fields(cls)]
-    options = {}
+    options: dict[str, Any] = {}
     for item in (text or "").split(",") if text else ():
         key, equals, value = (part.strip() for part in item.partition("="))
         if not equals:
             raise SpecError(f"{cls.name}: write options as key=value, not {item.strip()!r}.")
         if key not in known:
-            advice = nearest(key, known) if known else "It has none."
+            advice = nearest(key, known) if known else "It has no options."
             raise SpecError(f"{cls.name} has no option {key!r}. {advice}")
         if key in options:
             raise SpecError(f"{cls.name}: the option {key!r} is given twice.")

@@ -1,16 +1,15 @@
 """Multistep exponential integrators of the diffusion SDE in lambda, with x0 as the slope.
 
 x_t = (sigma_t / sigma_s) e^(-eta h) x_s + alpha_t (1 - e^(-(1 + eta) h)) mean(x0) + sigma_t sqrt(1 - e^(-2 eta h)) z,
-h = lambda_t - lambda_s, is exact if mean(x0) is that over the interval under the measure e^((1 + eta) lambda) d lambda.
-A method chooses the polynomial whose mean it takes (arXiv 2211.01095, 2309.05019).
+h = lambda_t - lambda_s, is exact if mean(x0) is the mean over the interval under the measure e^((1 + eta) lambda)
+d lambda. A method chooses the polynomial whose mean it takes (arXiv 2211.01095, 2309.05019).
 """
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
-from itertools import islice, pairwise, zip_longest
-from math import sqrt
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -18,59 +17,59 @@ from samplerbench.methods.core.field import combination
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.multistep_weights import Weights
 from samplerbench.methods.core.path import Moment
-
-
-def x0_step(now: Moment, then: Moment, eta: float = 0.0) -> tuple[float, float, float]:
-    """The coefficients of x, of mean(x0) and of z. They hold also where there is no signal or no noise."""
-    decay = now.alpha * then.sigma / (then.alpha * now.sigma)  # e^-h
-    return (
-        then.sigma / now.sigma * decay**eta,
-        then.alpha * (1 - decay ** (1 + eta)),
-        then.sigma * sqrt(1 - decay ** (2 * eta)),
-    )
+from samplerbench.methods.core.steps import x0_step
 
 
 class X0Multistep(Method, ABC):
-    """A multistep method on x0, with or without a corrector that uses the evaluation of the next step."""
+    """A multistep method on x0, with an optional corrector that reuses the next step's evaluation."""
 
     recipe = "ddpm"
     grid = "logsnr"
-    eta: ClassVar[float] = 0.0
 
     @property
-    def noise_level(self) -> float:
-        """The eta above."""
-        return self.eta
+    def eta(self) -> float:
+        """The eta of the SDE above; 0 for the ODE."""
+        return 0.0
 
     @property
     def convergence(self) -> int | None:
-        return None if self.noise_level else self.order
+        return None if self.eta else self.order
 
     @abstractmethod
     def predictor_weights(self, grid: Sequence[Moment]) -> Weights:
-        """For each interval the weights of the last x0, newest first, which sum to 1."""
+        """The weights of the last x0 in each interval, newest first; they sum to 1."""
 
     def corrector_weights(self, grid: Sequence[Moment]) -> Weights:
-        """The same with the x0 at the interval's end before them; none of them means no corrector."""
+        """The same, starting with the x0 at the end of the interval; empty for no corrector."""
         return []
 
     def steps(self, field, x, times, noise):
         grid = field.path.along(times)
-        predictor, corrector = self.predictor_weights(grid), self.corrector_weights(grid)
+        predictor = self.predictor_weights(grid)
+        corrector = self.corrector_weights(grid) or [[] for _ in predictor]
         x0s: deque[Tensor] = deque(maxlen=max(map(len, predictor + corrector)))
-        correction = None
-        for (now, then), weights, next_correction in zip_longest(pairwise(grid), predictor, corrector):
+        step: _Step | None = None
+        # An interval's corrector needs the x0 at its end, so it runs at the start of the next interval.
+        for (now, then), weights, correction in zip(pairwise(grid), predictor, [[], *corrector[:-1]], strict=True):
             x0s.appendleft(field(x, now).x0)
-            if correction:
-                x = _advance(coefficients, start, x0s, correction, z)  # noqa: F821, they are those of the last step
-
-            coefficients, start, correction = x0_step(now, then, self.noise_level), x, next_correction
-            z = noise(x) if coefficients[2] and then.t > 0 else None
-            x = _advance(coefficients, start, x0s, weights, z)
+            if step and correction:
+                x = step.end(x0s, correction)
+            keep, gain, std = x0_step(now, then, self.eta)
+            step = _Step(x, keep, gain, std, noise(x) if std and then.t > 0 else None)
+            x = step.end(x0s, weights)
             yield x
 
 
-def _advance(coefficients: tuple[float, float, float], x: Tensor, x0s, weights: list[float], z: Tensor | None):
-    keep, gain, std = coefficients
-    factors, terms = [keep, *(gain * w for w in weights)], [x, *islice(x0s, len(weights))]
-    return combination(factors, terms) if z is None else combination([*factors, std], [*terms, z])
+class _Step(NamedTuple):
+    """One interval from the state x, with the noise z that predictor and corrector share."""
+
+    x: Tensor
+    keep: float
+    gain: float
+    std: float
+    z: Tensor | None
+
+    def end(self, x0s: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+        """The state after the interval, with the weighted mean of x0s (newest first) for mean(x0)."""
+        factors, terms = [self.keep, *(self.gain * w for w in weights)], [self.x, *islice(x0s, len(weights))]
+        return combination(factors, terms) if self.z is None else combination([*factors, self.std], [*terms, self.z])

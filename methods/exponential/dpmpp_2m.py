@@ -12,10 +12,11 @@ from samplerbench.methods.exponential._x0_multistep import X0Multistep
 
 @dataclass(frozen=True)
 class Multistep2(X0Multistep, ABC):
-    """What the two have in common: the weights of x0_i and x0_{i-1}."""
+    """The weights of x0_i and x0_{i-1}, for the ODE and the SDE."""
 
     kind: Literal["midpoint", "heun"] = "midpoint"
 
+    order = 2
     reference = "arXiv 2211.01095"
 
     def predictor_weights(self, grid):
@@ -29,11 +30,9 @@ class Multistep2(X0Multistep, ABC):
 class DPMpp2M(Multistep2):
     r"""x' = sigma'/sigma x - alpha' (e^-h - 1) D,  D = (1 + 1/(2r)) x0_i - 1/(2r) x0_{i-1},  r = h_{i-1}/h_i (alg. 2).
 
-    `kind`: D as above (midpoint), or the exact mean of the line through both (heun). The first step is DDIM's, and
-    so is a last one that ends without noise or is one of fewer than 15. One evaluation a step.
+    kind: D as above (midpoint), or the exact mean of the line through both x0 (heun). The first step is a DDIM step,
+    and so is the last if it ends without noise or there are fewer than 15. One evaluation per step.
     """
-
-    order = 2
 
 
 @register("dpmpp_2m_sde")
@@ -41,8 +40,7 @@ class DPMpp2M(Multistep2):
 class DPMpp2MSDE(Multistep2):
     r"""x' = sigma'/sigma e^(-eta h) x + alpha' (1 - e^(-(1+eta) h)) D + sigma' sqrt(1 - e^(-2 eta h)) z.
 
-    D is that of `dpmpp_2m`, which is eta = 0. One evaluation a step.
+    D as in `dpmpp_2m`, which is the case eta = 0. One evaluation per step.
     """
 
     eta: Annotated[float, Between(0, 2)] = 1.0
-    order = 2

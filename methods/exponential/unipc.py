@@ -14,10 +14,11 @@ from samplerbench.methods.exponential._x0_multistep import X0Multistep
 class UniPC(X0Multistep):
     r"""x' = sigma'/sigma x - alpha' (e^-h - 1) x0 - alpha' B(h) sum_k rho_k (x0_k - x0) / r_k,  R rho = b (section 3).
 
-    UniP-p takes the last p evaluations; UniC-p adds the one at x', which the next step makes anyway, and raises the
-    order of convergence by one. The solved rho are the interpolating polynomial's, whatever B(h) is; `variant` matters
-    where 1/2 stands for rho, with two evaluations: B = -h (bh1) or e^-h - 1 (bh2). The order rises over the first steps
-    and falls over the last. One evaluation a step.
+    The predictor, UniP-p, uses the last p = `order` evaluations. The corrector, UniC-p, adds the one at x', which the
+    next step needs anyway, and raises the order of convergence by one. Solving for rho gives the interpolating
+    polynomial for every B(h); `variant` matters only with two evaluations, where rho = 1/2: B = -h (bh1) or e^-h - 1
+    (bh2). The order rises over the first steps and falls over the last. On a first interval without signal, the
+    corrector gives all weight to the x0 at x', so that interval is not a DDIM step. One evaluation per step.
     """
 
     order: Annotated[int, Between(1, 4)] = 3

@@ -1,7 +1,7 @@
-"""Linear multistep methods on eps: the DDIM step with the mean of past eps in the place of eps.
+"""Linear multistep methods on eps: DDIM steps with a weighted mean of past eps instead of eps.
 
-x_t = (alpha_t / alpha_s) x_s + (sigma_t - sigma_s alpha_t / alpha_s) mean(eps) is exact if mean(eps) is that over the
-interval under the measure d(sigma / alpha). A method chooses the polynomial through the past eps, and the measure.
+x_t = (alpha_t / alpha_s) x_s + (sigma_t - sigma_s alpha_t / alpha_s) mean(eps) is exact if mean(eps) is the mean over
+the interval under the measure d(sigma / alpha). A method chooses the polynomial through past eps, and the measure.
 """
 
 from abc import ABC, abstractmethod
@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -21,15 +21,14 @@ from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.multistep_weights import MASSES, NODES, Weights, history, mean_weights
 from samplerbench.methods.core.path import Moment, Path
 from samplerbench.methods.core.plugin import Between
-
-
-def eps_step(now: Moment, then: Moment) -> tuple[float, float]:
-    """The coefficients of x and of mean(eps), for an interval that begins with signal."""
-    return then.alpha / now.alpha, then.sigma - now.sigma * then.alpha / now.alpha
+from samplerbench.methods.core.steps import eps_step
 
 
 def multistep(p: Prediction, past: Sequence[Tensor], weights: Sequence[float], then: Moment) -> Tensor:
-    """The step with sum_j w_j eps_j; one that begins without signal is DDIM's."""
+    """The state (B, C, H, W) after the step to `then` with sum_j w_j eps_j for mean(eps); DDIM's if `p` has no signal.
+
+    past: the last eps (B, C, H, W), newest first, one for each weight.
+    """
     if not has_signal(p.now):
         return p.mix(then.alpha, then.sigma)
     keep, gain = eps_step(p.now, then)
@@ -38,7 +37,7 @@ def multistep(p: Prediction, past: Sequence[Tensor], weights: Sequence[float], t
 
 @dataclass(frozen=True)
 class EpsMultistep(Method, ABC):
-    """Adams-Bashforth on eps; the first steps are of lower order."""
+    """Adams-Bashforth methods on eps. The first steps are of lower order."""
 
     order: Annotated[int, Between(1, 4)] = 4
 
@@ -46,7 +45,7 @@ class EpsMultistep(Method, ABC):
 
     @abstractmethod
     def weights(self, path: Path, grid: Sequence[Moment]) -> Weights:
-        """For each interval the weights of the last eps, newest first, which sum to 1."""
+        """The weights of the last eps in each interval, newest first; they sum to 1."""
 
     def steps(self, field, x, times, noise):
         grid = field.path.along(times)
@@ -58,12 +57,12 @@ class EpsMultistep(Method, ABC):
             yield x
 
     def counts(self, grid: Sequence[Moment]) -> list[int]:
-        """How many eps there are in each interval."""
+        """The number of eps used in each interval."""
         return [min(i + 1, self.order) for i in range(len(grid) - 1)]
 
 
 def sigma_weights(grid: Sequence[Moment], counts: Sequence[int]) -> Weights:
-    """Polynomials in sigma / alpha under their own measure: exact for the step, if eps is such a polynomial."""
+    """Polynomials in sigma / alpha under the measure d(sigma / alpha): exact if eps is such a polynomial."""
     ratios = np.array([noise_ratio(m) for m in grid])
     now, then = np.where(np.isfinite(ratios), ratios, 1.0)[:-1, None], ratios[1:, None]
     return mean_weights(
@@ -71,10 +70,10 @@ def sigma_weights(grid: Sequence[Moment], counts: Sequence[int]) -> Weights:
     )
 
 
-def time_weights(path: Path, grid: Sequence[Moment], counts: Sequence[int], measure: str) -> Weights:
-    """Polynomials in t under the measure dt or d(sigma / alpha), the latter by quadrature.
+def time_weights(path: Path, grid: Sequence[Moment], counts: Sequence[int], measure: Literal["t", "sigma"]) -> Weights:
+    """Polynomials in t under the measure dt, or d(sigma / alpha) for `measure` "sigma", by quadrature.
 
-    The quadrature's points crowd quadratically towards the interval's end, where sigma may grow like sqrt(t).
+    The quadrature points are quadratically denser towards the end of the interval, since sigma may grow like sqrt(t).
     """
     t = np.array([m.t for m in grid])
     now, then = t[:-1, None], t[1:, None]

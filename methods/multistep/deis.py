@@ -13,8 +13,8 @@ from samplerbench.methods.multistep._eps_multistep import EpsMultistep, sigma_we
 class DEIS(EpsMultistep):
     r"""x' = alpha'/alpha x + alpha' sum_j eps_j int l_j(t) d(sigma/alpha),  l_j through the last `order` eps (eq. 14).
 
-    `space`: polynomials in t (tAB-DEIS), in rho = sigma / alpha (rhoAB-DEIS), or in log rho, as diffusers has it, where
-    a step that ends without noise is DDIM's. One evaluation a step.
+    space: the variable of the polynomials: t (tAB-DEIS), rho = sigma / alpha (rhoAB-DEIS), or log rho, as in diffusers,
+    where a step that ends without noise is a DDIM step. One evaluation per step.
     """
 
     space: Literal["t", "rho", "log_rho"] = "t"

@@ -11,9 +11,10 @@ from samplerbench.methods.multistep._eps_multistep import EpsMultistep, time_wei
 class IPNDM(EpsMultistep):
     r"""A DDIM step with (55 eps_i - 59 eps_{i-1} + 37 eps_{i-2} - 9 eps_{i-3}) / 24 for eps (appendix).
 
-    Those are the weights on even times; on others they are computed: the mean over t of the polynomial through the last
-    `order` eps. The first steps are of lower order, where PNDM has Runge-Kutta's. The step is exact in sigma / alpha,
-    not in t, so that the method converges with order 2 even if `order` is 4 (arXiv 2202.09778). One evaluation a step.
+    These are the weights on evenly spaced times. On others, they are computed as the mean over t of the polynomial
+    through the last `order` eps. The first steps are of lower order, where PNDM takes Runge-Kutta steps. The DDIM step
+    is exact in sigma / alpha, not in t, so the method converges with order 2 even for `order` 4 (arXiv 2202.09778). One
+    evaluation per step.
     """
 
     grid = "quadratic"

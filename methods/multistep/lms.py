@@ -11,8 +11,8 @@ from samplerbench.methods.multistep._eps_multistep import EpsMultistep, sigma_we
 class LMS(EpsMultistep):
     r"""x' = x + sum_j d_j int_sigma^sigma' l_j(s) ds, in EDM's frame x / alpha, sigma / alpha, with d = eps.
 
-    Adams-Bashforth for dx/dsigma = d (eq. 3), l_j the Lagrange basis through the levels of the last `order` evaluations
-    of the grid at hand. It is DEIS's rhoAB (arXiv 2204.13902). One evaluation a step.
+    Adams-Bashforth for dx/dsigma = d (eq. 3), with l_j the Lagrange basis through the noise levels of the last `order`
+    evaluations. The same as `deis[space=rho]` (arXiv 2204.13902). One evaluation per step.
     """
 
     grid = "karras"

@@ -1,4 +1,4 @@
-"""Flow matching on noise that minibatch optimal transport has paired with the data (arXiv 2302.00482, 2304.14772)."""
+"""Flow matching with noise paired to the data by minibatch optimal transport (arXiv 2302.00482, 2304.14772)."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from samplerbench.methods.core.method import Recipe, regression_loss, uniform
 from samplerbench.methods.core.path import Linear
+from samplerbench.methods.core.recipe import Recipe, regression_loss, uniform
 from samplerbench.methods.core.registry import register
 
 
 @register("ot_flow")
 @dataclass(frozen=True)
 class OTFlowRecipe(Recipe):
-    """|| v(x_t, t) - (eps - x0) ||^2 as in `flow`, each minibatch's noise paired with its images by optimal transport.
+    """|| v(x_t, t) - (eps - x0) ||^2 as in `flow`, with noise paired to the images of each batch by optimal transport.
 
-    Paired within each label (2302.00482, algorithm 3): an image's class must not tell anything about its noise, since
-    sampling draws the noise without regard to the class. The null class is one more label.
+    Pairs are made within each label (2302.00482, algorithm 3), since the noise must stay independent of the class:
+    sampling draws it without regard to the class. The null class counts as a label.
     """
 
     path = Linear()
@@ -30,9 +30,9 @@ class OTFlowRecipe(Recipe):
 
 
 def paired(x0: Tensor, eps: Tensor, label: Tensor | None) -> Tensor:
-    """eps (B, C, H, W), permuted within each label (B,) to the least total squared distance from x0: exact."""
+    """eps (B, C, H, W), permuted within each label (B,) to minimise the total squared distance from x0, exactly."""
     label = torch.zeros(len(x0)) if label is None else label
-    # The norms are the same in every pairing, so the least distance is the greatest inner product.
+    # The norms are the same for every pairing, so the smallest distance means the largest inner product.
     products = (x0.flatten(1).double() @ eps.flatten(1).double().T).cpu().numpy()
     permutation = torch.arange(len(x0))
     for value in label.unique():

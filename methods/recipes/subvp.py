@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass
 
-from samplerbench.methods.core.method import Recipe, regression_loss, uniform
 from samplerbench.methods.core.path import SubVP
+from samplerbench.methods.core.recipe import Denoising
 from samplerbench.methods.core.registry import register
 
 
 @register("subvp")
 @dataclass(frozen=True)
-class SubVPRecipe(Recipe):
-    """|| eps(x_t, t) - eps ||^2, which is sigma^2 || s(x_t, t) - score ||^2, with t uniform (eq. 7)."""
+class SubVPRecipe(Denoising):
+    """|| eps(x_t, t) - eps ||^2 = sigma^2 || s(x_t, t) - score ||^2 with t uniform (eq. 7)."""
 
     path = SubVP()
     target = "eps"
-
-    def loss(self, field, x0, label, noise, teacher):
-        return regression_loss(field, x0, label, uniform(noise, x0), noise)

@@ -1,4 +1,4 @@
-"""Variational diffusion: a learned noise schedule, trained on the bound in continuous time (arXiv 2107.00630)."""
+"""Variational diffusion: a learned noise schedule, trained on the continuous-time bound (arXiv 2107.00630)."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from samplerbench.methods.core.method import Recipe, uniform
 from samplerbench.methods.core.path import Moment, Path, moments_of_log_snr
+from samplerbench.methods.core.recipe import Recipe, uniform
 from samplerbench.methods.core.registry import register
 
 
 class MonotoneSchedule(Path, nn.Module):
-    r"""log SNR = -gamma(t), gamma rising from -13.3 to 5 along t + sum_k a_k sigmoid(b_k t + c_k), a_k and b_k > 0.
+    r"""log SNR = -gamma(t), gamma rising from -13.3 to 5 like t + sum_k a_k sigmoid(b_k t + c_k), with a_k, b_k > 0.
 
-    The paper's monotone network (appendix H) with its first layer drawn into the second, and fixed ends. It starts as
-    nearly a straight line; alpha^2 = sigmoid(-gamma), sigma^2 = sigmoid(gamma), so t = 0 keeps a noise of 0.0013.
+    The paper's monotone network (appendix H) with its first layer absorbed into the second, and fixed ends. Initially,
+    gamma is almost linear. alpha^2 = sigmoid(-gamma) and sigma^2 = sigmoid(gamma), so sigma = 0.0013 remains at t = 0.
     """
 
     def __init__(self, units: int = 32, start: float = -13.3, end: float = 5.0):
@@ -32,7 +32,7 @@ class MonotoneSchedule(Path, nn.Module):
         return moments_of_log_snr(-self.start - scale * (rise - ends[0]), -scale * d_rise)
 
     def _rise(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """The network and its derivative at t, any shape, in float64."""
+        """The network and its derivative at times t of any shape, in float64."""
         a, b, c = softplus(self.heights.double()), softplus(self.slopes.double()), self.shifts.double()
         s = torch.sigmoid(b * t[..., None] + c)
         return t + (a * s).sum(-1), 1 + (a * b * s * (1 - s)).sum(-1)
@@ -41,15 +41,17 @@ class MonotoneSchedule(Path, nn.Module):
 @register("vdm")
 @dataclass(frozen=True)
 class VDMRecipe(Recipe):
-    r"""gamma'(t) / 2 || eps(x_t, t) - eps ||^2 with t uniform: the bound's diffusion term, in nats a pixel.
+    r"""gamma'(t) / 2 || eps(x_t, t) - eps ||^2 with t uniform: the diffusion term of the bound, in nats per pixel.
 
-    Its mean does not depend on the schedule between the ends; the schedule learns to lower its relative variance
-    (appendix I). With fixed ends the terms of the prior and of reconstruction are constants, and left out.
+    Its mean does not depend on the schedule between the ends, so the schedule is trained to reduce the relative
+    variance (appendix I). With fixed ends, the prior and reconstruction terms are constant and left out.
     """
 
     path = MonotoneSchedule().requires_grad_(False)
     target = "eps"
-    learns_path = True
+
+    def modules(self, teacher=None):
+        return {"path": MonotoneSchedule()}
 
     def loss(self, field, x0, label, noise, teacher):
         now, eps = field.path.at(uniform(noise, x0)), noise(x0)
@@ -61,9 +63,9 @@ class VDMRecipe(Recipe):
 
 
 def _descend_variance(now: Moment, bound: Tensor) -> None:
-    """Have the schedule, reached through `now` alone, descend mean(bound^2) / mean(bound)^2 instead of the mean.
+    """Replace the schedule's gradient, which flows through `now` alone, by that of mean(bound^2) / mean(bound)^2.
 
-    The gradient of an image's bound^2 is 2 bound times that of its bound, so one backward pass serves both.
+    The gradient of an image's bound^2 is 2 bound times that of its bound, so one backward pass gives both.
     """
     factor = (2 * bound / bound.mean().square()).view(-1, 1, 1, 1)
     for value in (now.alpha, now.sigma, now.d_alpha, now.d_sigma):

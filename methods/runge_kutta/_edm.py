@@ -1,7 +1,7 @@
 """Explicit Runge-Kutta solvers of dx/dsigma = (x - D(x; sigma)) / sigma, with churn (arXiv 2206.00364, algorithm 2).
 
-In EDM's frame the state is x / alpha and its noise level sigma / alpha, which turns any Gaussian path into EDM's own.
-Written back into x the slope is eps, and one step of Euler is one of DDIM.
+In EDM's frame, the state is x / alpha and its noise level sigma / alpha, which turns every Gaussian path into EDM's.
+In terms of x, the slope is eps and an Euler step is a DDIM step.
 """
 
 from abc import ABC
@@ -20,11 +20,12 @@ from samplerbench.methods.runge_kutta._tableau import NOISE_RATIO, Tableau, rung
 
 @dataclass(frozen=True)
 class EDM(Method, ABC):
-    """A solver in EDM's frame; a subclass chooses the tableau.
+    """A solver in EDM's frame; a subclass sets the tableau.
 
-    Where s_min <= sigma <= s_max, noise first raises the level to sigma (1 + min(churn / n, sqrt(2) - 1)), but not
-    beyond the noisiest level of the path. Intervals that begin without signal or end without noise are one step of
-    Euler, since the level or the slope there is infinite; they are not churned.
+    Where s_min <= sigma <= s_max, added noise first raises the level to sigma (1 + min(churn / n, sqrt(2) - 1)), but
+    not above the highest level of the path. Intervals that begin without signal or end without noise are a single
+    Euler step without churn, since the level or the slope is infinite there. (k-diffusion does churn the last
+    interval, and above the highest level.)
     """
 
     churn: Annotated[float, Between(0, 1000)] = 0.0
@@ -36,7 +37,7 @@ class EDM(Method, ABC):
     grid = "karras"
     tableau: ClassVar[Tableau]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not self.churn and (self.s_min, self.s_max, self.s_noise) != (0, inf, 1):
             raise SpecError(f"{self.name}: s_min, s_max and s_noise have no effect without churn; set churn=40, say.")
@@ -60,7 +61,7 @@ class EDM(Method, ABC):
             yield x
 
     def _churned(self, path, grid):
-        """Where each interval starts after churn: at the very moment of the grid where there is none."""
+        """The moment at which each interval starts after churn; the grid's own moment where there is no churn."""
         gamma = min(self.churn / (len(grid) - 1), sqrt(2) - 1)
         highest = noise_ratio(path.along(torch.ones(1))[0])
         churned = [

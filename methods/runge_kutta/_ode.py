@@ -1,4 +1,4 @@
-"""The probability-flow ODE dx/dt = velocity(x, t), in fixed steps of our own or in those of an adaptive torchdiffeq."""
+"""The probability-flow ODE dx/dt = velocity(x, t), by fixed-step solvers or the adaptive ones of torchdiffeq."""
 
 from abc import ABC
 from dataclasses import dataclass
@@ -19,18 +19,19 @@ Solver = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "dopri8", "bosh3"
 
 @dataclass(frozen=True)
 class ODE(Method, ABC):
-    """Integrate the ODE from noise to data; a subclass says on which recipe.
+    """Integrate the ODE from noise to data; a subclass sets the recipe.
 
-    euler takes 1 evaluation a step, midpoint and heun 2, rk4 4; the adaptive solvers take as many as `rtol` and `atol`
-    (1e-5 unless given) demand. Where the velocity is singular at t = 0, as on variance-preserving paths, the last
-    interval is one evaluation of x0 instead, and adaptive solvers stop at the path's t_min for it.
+    euler takes 1 evaluation per step, midpoint and heun 2, rk4 4; adaptive solvers take as many as the tolerances
+    `rtol` and `atol` (default 1e-5) require. Where the velocity is singular at t = 0, as on variance-preserving paths,
+    the last interval is a single evaluation of x0 instead; for adaptive solvers, that interval starts at the path's
+    t_min.
     """
 
     solver: Solver = "euler"
     rtol: Annotated[float | None, Between(1e-12, 1)] = None
     atol: Annotated[float | None, Between(1e-12, 1)] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not self.adaptive and (self.rtol, self.atol) != (None, None):
             raise SpecError(f"{self.name}: rtol and atol have no effect on {self.solver}; use solver=dopri5, say.")
@@ -65,7 +66,7 @@ class ODE(Method, ABC):
             return field(x, field.path.along(t[None])[0]).velocity
 
         interval = torch.tensor([start, end], dtype=torch.float64, device=x.device)
-        # Without `step_t` the solver steps past the end, to times that do not exist, and interpolates back.
+        # Without `step_t`, the solver would step past the end, where the path has no times, and interpolate back.
         options = {"step_t": interval[1:], "max_num_steps": 10_000}
         rtol, atol = self.rtol or 1e-5, self.atol or 1e-5
         return odeint(velocity, x, interval, method=self.solver, rtol=rtol, atol=atol, options=options)[-1]

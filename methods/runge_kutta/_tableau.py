@@ -1,4 +1,4 @@
-"""Explicit Runge-Kutta steps, in the time of a path or in the noise level of x / alpha."""
+"""Explicit Runge-Kutta steps, in time or in the noise level of x / alpha."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from samplerbench.methods.core.path import Moment
 
 
 class Tableau(NamedTuple):
-    """A Butcher tableau: the rows of `a` after the first, which is empty, then `b`; its order of convergence."""
+    """A Butcher tableau. order: its order of convergence. a: its rows after the first, which is empty."""
 
     order: int
     a: tuple[tuple[float, ...], ...]
@@ -19,7 +19,7 @@ class Tableau(NamedTuple):
 
     @property
     def inner(self) -> list[float]:
-        """c: at which fractions of the interval the evaluations after the first lie."""
+        """c: the positions of the evaluations after the first, as fractions of the interval."""
         return [sum(row) for row in self.a]
 
 
@@ -32,7 +32,7 @@ TABLEAUS = {
 
 
 class Frame(NamedTuple):
-    """Coordinates y = x / scale in which the probability-flow ODE reads dy / d clock = slope."""
+    """Coordinates y = x / scale in which the probability-flow ODE is dy / d clock = slope."""
 
     clock: Callable[[Moment], float]
     scale: Callable[[Moment], float]
@@ -44,7 +44,10 @@ NOISE_RATIO = Frame(noise_ratio, lambda m: m.alpha, "eps")  # d(x/alpha) / d(sig
 
 
 def runge_kutta(tableau: Tableau, frame: Frame, field: Field, x: Tensor, points: Sequence[Moment]) -> Tensor:
-    """One step from points[0] to points[-1], with the tableau's inner points between them."""
+    """The state (B, C, H, W) after one step of the state x from points[0] to points[-1].
+
+    points: the ends of the interval and, between them, the tableau's inner points.
+    """
     now, *inner, then = points
     h = frame.clock(then) - frame.clock(now)
     slopes = [field(x, now).read(frame.slope)]

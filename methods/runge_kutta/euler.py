@@ -12,7 +12,7 @@ from samplerbench.methods.runge_kutta._tableau import TABLEAUS
 class Euler(EDM):
     r"""x' = x + (sigma' - sigma) d,  d = (x - D(x; sigma)) / sigma, in EDM's frame x / alpha, sigma / alpha (eq. 3).
 
-    Without churn it is DDIM. One evaluation a step.
+    Without churn, this is DDIM. One evaluation per step.
     """
 
     tableau = TABLEAUS["euler"]

@@ -1,29 +1,26 @@
-"""Rectified flow, or flow matching on the straight path (arXiv 2209.03003, 2210.02747)."""
+"""Rectified flow: flow matching on the straight path (arXiv 2209.03003, 2210.02747)."""
 
 from dataclasses import dataclass
 
-from samplerbench.methods.core.method import Recipe, regression_loss, uniform
 from samplerbench.methods.core.path import Linear
+from samplerbench.methods.core.recipe import Denoising
 from samplerbench.methods.core.registry import register
 from samplerbench.methods.runge_kutta._ode import ODE
 
 
 @register("flow")
 @dataclass(frozen=True)
-class FlowRecipe(Recipe):
+class FlowRecipe(Denoising):
     """|| v(x_t, t) - (eps - x0) ||^2 with x_t = (1 - t) x0 + t eps and t uniform (2209.03003, eq. 1)."""
 
     path = Linear()
     target = "velocity"
 
-    def loss(self, field, x0, label, noise, teacher):
-        return regression_loss(field, x0, label, uniform(noise, x0), noise)
-
 
 @register("flow")
 @dataclass(frozen=True)
 class Flow(ODE):
-    """dx/dt = v(x, t) from noise at t = 1 to data at t = 0."""
+    """dx/dt = v(x, t), from noise at t = 1 to data at t = 0."""
 
     recipe = "flow"
     reference = "arXiv 2209.03003"

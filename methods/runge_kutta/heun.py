@@ -10,9 +10,9 @@ from samplerbench.methods.runge_kutta._tableau import TABLEAUS
 @register("heun")
 @dataclass(frozen=True)
 class Heun(EDM):
-    r"""x' = x + (sigma' - sigma) (d + d') / 2,  d' the slope at the end of Euler's step, in EDM's frame (algorithm 2).
+    r"""x' = x + (sigma' - sigma) (d + d') / 2,  d' the slope after an Euler step, in EDM's frame (algorithm 2).
 
-    Two evaluations a step, but one on the last, which is Euler's.
+    Two evaluations per step; one on the last, which is an Euler step.
     """
 
     tableau = TABLEAUS["heun"]

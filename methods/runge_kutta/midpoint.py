@@ -10,10 +10,10 @@ from samplerbench.methods.runge_kutta._tableau import TABLEAUS
 @register("midpoint")
 @dataclass(frozen=True)
 class Midpoint(EDM):
-    r"""x' = x + (sigma' - sigma) d((sigma + sigma') / 2), half-way by Euler's step, in EDM's frame (eq. 3, table 2).
+    r"""x' = x + (sigma' - sigma) d((sigma + sigma') / 2), after an Euler half-step, in EDM's frame (eq. 3, table 2).
 
-    It is the other end of EDM's second-order family from Heun's (appendix D.2, alpha = 1/2). Two evaluations a step,
-    but one on the last, which is Euler's.
+    The member alpha = 1/2 of EDM's second-order family, of which Heun's method is alpha = 1 (appendix D.2). Two
+    evaluations per step; one on the last, which is an Euler step.
     """
 
     tableau = TABLEAUS["midpoint"]

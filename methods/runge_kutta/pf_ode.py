@@ -9,7 +9,7 @@ from samplerbench.methods.runge_kutta._ode import ODE
 @register("pf_ode")
 @dataclass(frozen=True)
 class PFODE(ODE):
-    """dx/dt = alpha' x0(x, t) + sigma' eps(x, t) on a diffusion checkpoint: the twin of its SDE (eq. 13)."""
+    """dx/dt = alpha' x0(x, t) + sigma' eps(x, t) for a diffusion model; it has the marginals of the SDE (eq. 13)."""
 
     recipe = "ddpm"
     reference = "arXiv 2011.13456"

@@ -1,4 +1,4 @@
-"""The Runge-Kutta method of order 4 in the noise level (arXiv 2206.00364)."""
+"""The fourth-order Runge-Kutta method in the noise level (arXiv 2206.00364)."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ from samplerbench.methods.runge_kutta._tableau import TABLEAUS
 class RK4(EDM):
     r"""x' = x + (sigma' - sigma) (d_1 + 3 d_2 + 3 d_3 + d_4) / 8: Kutta's 3/8 rule, in EDM's frame (eq. 3).
 
-    The rule that `pf_ode[solver=rk4]` uses in time. Four evaluations a step, but one on the last, which is Euler's.
+    The tableau of `pf_ode[solver=rk4]`, which uses it in time. Four evaluations per step; one on the last, which is an
+    Euler step.
     """
 
     tableau = TABLEAUS["rk4"]

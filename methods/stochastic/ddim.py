@@ -16,7 +16,7 @@ from samplerbench.methods.core.registry import register
 class DDIM(Method):
     r"""x_s = alpha_s x0 + sqrt(sigma_s^2 - tau^2) eps + tau z,  tau = eta * posterior std  (eq. 12, 16).
 
-    `clip` clips x0 to [-1, 1] and takes the eps that belongs to the clipped x0.
+    clip: clip x0 to [-1, 1], and recompute eps from the clipped x0. One evaluation per step.
     """
 
     eta: Annotated[float, Between(0, 1)] = 0.0

@@ -1,27 +1,26 @@
-"""Ancestral sampling of denoising diffusion models, and the recipe that trains them (arXiv 2006.11239)."""
+"""Denoising diffusion: ancestral sampling, and the training recipe (arXiv 2006.11239)."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
-from samplerbench.methods.core.method import Method, Recipe, regression_loss, uniform
+from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import DiscreteVP, posterior_std
+from samplerbench.methods.core.recipe import Denoising, uniform
 from samplerbench.methods.core.registry import register
 
 
 @register("ddpm")
 @dataclass(frozen=True)
-class DDPMRecipe(Recipe):
+class DDPMRecipe(Denoising):
     """|| eps(x_t, t) - eps ||^2 with t uniform over the T timesteps (eq. 14)."""
 
     path = DiscreteVP()
     target = "eps"
 
-    def loss(self, field, x0, label, noise, teacher):
-        timesteps = self.path.timesteps
-        t = (uniform(noise, x0) * timesteps).ceil() / timesteps
-        return regression_loss(field, x0, label, t, noise)
+    def times(self, noise, x0):
+        return (uniform(noise, x0) * self.path.timesteps).ceil() / self.path.timesteps
 
 
 @register("ddpm")
@@ -29,8 +28,9 @@ class DDPMRecipe(Recipe):
 class DDPM(Method):
     r"""x_s ~ N(posterior mean of x_s given x_t and x0, posterior variance), respaced to any grid (eq. 6, 7).
 
-    With r = alpha_t / alpha_s and beta = sigma_t^2 - r^2 sigma_s^2: mean = (r sigma_s^2 x_t + alpha_s beta x0) /
-    sigma_t^2; the variance is beta sigma_s^2 / sigma_t^2 (small) or beta (large). The last step adds no noise.
+    With r = alpha_t / alpha_s and beta = sigma_t^2 - r^2 sigma_s^2, the mean is (r sigma_s^2 x_t + alpha_s beta x0) /
+    sigma_t^2, and the variance beta sigma_s^2 / sigma_t^2 (small) or beta (large). clip: clip x0 to [-1, 1]. The last
+    step adds no noise. One evaluation per step.
     """
 
     variance: Literal["small", "large"] = "small"

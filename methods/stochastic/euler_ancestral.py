@@ -16,8 +16,8 @@ from samplerbench.methods.core.registry import register
 class EulerAncestral(Method):
     r"""x' = x + (sigma_down - sigma) d + sigma_up z,  sigma_down^2 = sigma'^2 - sigma_up^2, in EDM's frame x / alpha.
 
-    sigma_up = min(sigma', eta sqrt(sigma'^2 (sigma^2 - sigma'^2) / sigma^2)), which is eta times the posterior's
-    standard deviation: DDIM (2010.02502, eq. 16), on any path, and with eta beyond 1. One evaluation a step.
+    sigma_up = min(sigma', eta sqrt(sigma'^2 (sigma^2 - sigma'^2) / sigma^2)), that is, eta times the standard deviation
+    of the posterior. This is DDIM (2010.02502, eq. 16) with eta allowed above 1. One evaluation per step.
     """
 
     eta: Annotated[float, Between(0, 2)] = 1.0

@@ -17,9 +17,9 @@ from samplerbench.methods.core.registry import register
 class Langevin(Method):
     r"""x + a/2 score + sqrt(a) z,  a = step sigma^2, `inner` times at each noise level sigma (algorithm 1).
 
-    In NCSN's frame x / alpha, sigma / alpha: any Gaussian checkpoint serves. `step` is its epsilon / sigma_L^2, 2e-5 /
-    0.01^2, and `inner` its T (NCSN: 100 on 10 levels; NCSNv2, arXiv 2006.09011: 5 on 232). The last interval is one
-    step of DDIM, without noise, and so is a first one without signal. `inner` evaluations a step.
+    In NCSN's frame x / alpha, sigma / alpha, so it runs on any Gaussian path. step: epsilon / sigma_L^2 of the paper,
+    2e-5 / 0.01^2. inner: its T (NCSN: 100 on 10 levels; NCSNv2, arXiv 2006.09011: 5 on 232). The last interval, and a
+    first one without signal, is a DDIM step without noise. `inner` evaluations per step, and 1 on DDIM steps.
     """
 
     inner: Annotated[int, Between(1, 1000)] = 5

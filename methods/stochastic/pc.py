@@ -6,16 +6,20 @@ from itertools import pairwise
 from math import sqrt
 from typing import Annotated, Literal
 
+from torch import Tensor
+
 from samplerbench.methods.core.coordinates import has_signal, noise_ratio
+from samplerbench.methods.core.field import Field
 from samplerbench.methods.core.method import Method
-from samplerbench.methods.core.path import posterior_std
+from samplerbench.methods.core.path import Moment, posterior_std
 from samplerbench.methods.core.plugin import Between, SpecError
+from samplerbench.methods.core.recipe import Noise
 from samplerbench.methods.core.registry import register
 
 
 @dataclass(frozen=True)
 class VarianceExploding(Method, ABC):
-    """On the SDE of x / alpha, into which every path converts: any Gaussian checkpoint serves as one of the VE kind."""
+    """A sampler of the VE SDE, run on x / alpha, which turns every Gaussian path into a variance-exploding one."""
 
     variance: Literal["small", "large"] = "small"
 
@@ -38,7 +42,8 @@ class VarianceExploding(Method, ABC):
             raise SpecError(f"{self.name}: this variance is infinite where there is no signal; use variance=small.")
         return then.alpha * sqrt(noise_ratio(now) ** 2 - noise_ratio(then) ** 2)
 
-    def correct(self, field, x, now, noise):
+    def correct(self, field: Field, x: Tensor, now: Moment, noise: Noise) -> Tensor:
+        """The state (B, C, H, W) after any corrector steps at the moment `now`."""
         return x
 
 
@@ -47,8 +52,8 @@ class VarianceExploding(Method, ABC):
 class Ancestral(VarianceExploding):
     r"""x' = x + (sigma^2 - sigma'^2) score + tau z,  tau^2 = sigma'^2 (sigma^2 - sigma'^2) / sigma^2 (eq. 47).
 
-    In the frame x / alpha of the VE SDE, sigma its noise level. `variance`: tau^2 as above, or sigma^2 - sigma'^2, the
-    reverse diffusion sampler (large). The last step adds no noise. One evaluation a step.
+    In the frame x / alpha of the VE SDE, where sigma is the noise level. variance: tau^2 as above (small), or
+    sigma^2 - sigma'^2, the reverse diffusion sampler (large). The last step adds no noise. One evaluation per step.
     """
 
 
@@ -57,16 +62,16 @@ class Ancestral(VarianceExploding):
 class PC(VarianceExploding):
     r"""A step of `ancestral`, then `corrections` times x + e score + sqrt(2 e) z,  e = 2 (snr |z|/|score|)^2 (alg. 4).
 
-    In the frame x / alpha of the VE SDE. The paper takes the norms' means over the batch, which would make an image
-    depend on its batch. `norms`: what they are on noise, e = 2 (snr sigma)^2 (expected), or each image's own (image),
-    which biases small images. The last step is not corrected. 1 + `corrections` evaluations a step.
+    In the frame x / alpha of the VE SDE. The paper averages the norms over the batch, which makes images depend on
+    their batch. norms: their values for pure noise, e = 2 (snr sigma)^2 (expected), or those of each image (image),
+    which biases small images. The last step is not corrected. 1 + `corrections` evaluations per step.
     """
 
     snr: Annotated[float, Between(0, 1)] = 0.16
     corrections: Annotated[int, Between(0, 100)] = 1
     norms: Literal["expected", "image"] = "expected"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not self.corrections and (self.snr, self.norms) != (0.16, "expected"):
             raise SpecError(f"{self.name}: snr and norms have no effect without corrections; leave them out.")

@@ -1,4 +1,4 @@
-"""The reverse SDE at any noise level, of diffusion models and of flows (arXiv 2011.13456, 2401.08740)."""
+"""The reverse SDE of diffusion models and flows, at any noise level (arXiv 2011.13456, 2401.08740)."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,15 +8,16 @@ from typing import Annotated
 
 from samplerbench.methods.core.coordinates import has_signal
 from samplerbench.methods.core.method import Method
+from samplerbench.methods.core.path import Moment
 from samplerbench.methods.core.plugin import Between
 from samplerbench.methods.core.registry import register
 
 
 @dataclass(frozen=True)
 class EulerMaruyama(Method, ABC):
-    """x' = x + (t' - t) (velocity - w/2 score) + sqrt(w (t - t')) z, whose marginals are the path's for every w >= 0.
+    """x' = x + (t' - t) (velocity - w/2 score) + sqrt(w (t - t')) z; its SDE has the path's marginals for every w >= 0.
 
-    The last interval is one step of DDIM, without noise, and so is a first one without signal.
+    The last interval, and a first one without signal, is a DDIM step without noise.
     """
 
     level: Annotated[float, Between(0, 10)] = 1.0
@@ -26,8 +27,8 @@ class EulerMaruyama(Method, ABC):
         return None if self.level else 1
 
     @abstractmethod
-    def diffusion(self, m):
-        """w at a moment, for level 1."""
+    def diffusion(self, m: Moment) -> float:
+        """w at the moment m, for level 1."""
 
     def steps(self, field, x, times, noise):
         for now, then in pairwise(field.path.along(times)):
@@ -46,7 +47,8 @@ class EulerMaruyama(Method, ABC):
 class ReverseSDE(EulerMaruyama):
     r"""dx = [f x - (1 + level^2)/2 g^2 score] dt + level g dw,  g^2 = 2 sigma (dsigma - sigma dalpha / alpha) (eq. 6).
 
-    By Euler-Maruyama; level 0 is the probability-flow ODE, level 1 the forward SDE's reverse. One evaluation a step.
+    By Euler-Maruyama. Level 0 is the probability-flow ODE, level 1 the reverse of the forward SDE. One evaluation per
+    step.
     """
 
     recipe = "ddpm"
@@ -61,7 +63,7 @@ class ReverseSDE(EulerMaruyama):
 class FlowSDE(EulerMaruyama):
     r"""dx = [v - w/2 score] dt + sqrt(w) dw,  w = level^2 sigma: stochastic sampling of a flow (arXiv 2401.08740).
 
-    By Euler-Maruyama; w stays finite at t = 1, where the g^2 of `reverse_sde` does not. One evaluation a step.
+    By Euler-Maruyama. Unlike g^2 in `reverse_sde`, w stays finite at t = 1. One evaluation per step.
     """
 
     recipe = "flow"

@@ -1,4 +1,4 @@
-"""What students that sample in few steps have in common."""
+"""Base classes of distilled recipes and of the methods that sample their networks in few steps."""
 
 from abc import ABC
 from dataclasses import dataclass
@@ -8,34 +8,38 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from samplerbench.methods.core.method import Method, Recipe, regression_loss
+from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import Linear
+from samplerbench.methods.core.recipe import Recipe, regression_loss
 
 
 class Student(Recipe, ABC):
-    """A recipe on the straight path that begins with the weights of its teacher `flow`, without dropout.
+    """A recipe on the straight path whose teacher is `flow`, and whose training starts from the teacher's weights.
 
-    Its data are what the teacher says, of which there is no end, so that dropout would only blur them.
+    There is no dropout: the teacher provides unlimited training data, so nothing needs to be regularised.
     """
 
     path = Linear()
     target = "velocity"
-    teacher = "flow"
-    student = True
+    provides = frozenset()
     network: ClassVar = {"dropout": 0.0}
+
+    @property
+    def teacher(self) -> str:
+        return "flow"
 
 
 def pseudo_huber(error: Tensor, huber: float) -> Tensor:
-    """sqrt(mean(error^2) + c^2) - c of each image's error (B, C, H, W): (B,); the mean of the squares for c = 0.
+    """sqrt(mean(error^2) + c^2) - c of each image (B,), for errors (B, C, H, W); the mean square for c = `huber` = 0.
 
-    A pixel's error far above c = `huber` counts by its size, one far below by its square (arXiv 2310.14189, eq. 7).
+    It is linear in errors per pixel far above c, and quadratic in those far below (arXiv 2310.14189, eq. 7).
     """
     square = error.square().flatten(1).mean(1)
     return (square + huber**2).sqrt() - huber if huber else square
 
 
 class OneStepRecipe(Student, ABC):
-    """|| x0(eps) - x0 ||^2 at t = 1, on noise eps and the image x0 that the teacher makes of it (2101.02388, eq. 4)."""
+    """|| x0(eps) - x0 ||^2 at t = 1, for noise eps and the teacher's image x0 of it (arXiv 2101.02388, eq. 4)."""
 
     pairs = True
 
@@ -45,7 +49,7 @@ class OneStepRecipe(Student, ABC):
 
 @dataclass(frozen=True)
 class FewSteps(Method, ABC):
-    """x_s = alpha_s x0 + sigma_s eps: steps of DDIM, as few as the network has learnt to take."""
+    """x_s = alpha_s x0 + sigma_s eps: DDIM steps, of the size the network was trained for. One evaluation per step."""
 
     def steps(self, field, x, times, noise):
         for now, then in pairwise(field.path.along(times)):
@@ -55,16 +59,16 @@ class FewSteps(Method, ABC):
 
 @dataclass(frozen=True)
 class OneStep(FewSteps, ABC):
-    """x0 of the noise, in one evaluation."""
+    """x0 of the noise, in a single evaluation."""
 
     step_counts = (1,)
 
 
 @dataclass(frozen=True)
 class Jump(Method, ABC):
-    """x_s = x_t - (t - s) u(x_t, t, s): the network tells the mean velocity over the whole interval."""
+    """x_s = x_t - (t - s) u(x_t, t, s): the network predicts the mean velocity u from t to s."""
 
-    interval = True
+    requires = frozenset({"intervals"})
 
     def steps(self, field, x, times, noise):
         for now, then in pairwise(field.path.along(times)):
@@ -74,7 +78,7 @@ class Jump(Method, ABC):
 
 @dataclass(frozen=True)
 class Renoise(Method, ABC):
-    """x_s = alpha_s x0(x_t, t) + sigma_s z: an image at every step, then noise again (arXiv 2303.01469, alg. 1)."""
+    """x_s = alpha_s x0(x_t, t) + sigma_s z: predict the image, then add fresh noise (arXiv 2303.01469, alg. 1)."""
 
     def steps(self, field, x, times, noise):
         for now, then in pairwise(field.path.along(times)):

@@ -1,33 +1,33 @@
-"""Bespoke solvers: the times and weights of a solver, learnt for one network and number of steps (arXiv 2403.01329)."""
+"""Bespoke solvers: times and weights of a solver, learned for one network and step count (arXiv 2403.01329)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from samplerbench.methods.core.method import Method, Recipe, uniform
+from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import Linear, Moment
+from samplerbench.methods.core.recipe import Recipe, uniform
 from samplerbench.methods.core.registry import register
 
-COUNTS = (1, 2, 3, 4, 5, 6, 8, 10)  # of steps, for each of which there is a solver
+COUNTS = (1, 2, 3, 4, 5, 6, 8, 10)  # the step counts, each with its own solver
 
 
 class NonStationary(nn.Module):
-    """Times 1 = t_0 > ... > t_n = 0, and the weights a (n,) and b (n, n), of the solvers of n steps (eq. 6).
+    """Times 1 = t_0 > ... > t_n = 0, and weights a (n,) and b (n, n), of a solver for each step count n (eq. 6).
 
-    x_{i+1} = a_i x_0 + sum_{j <= i} b_ij v(x_j, t_j). As it begins this is Euler's method on the uniform grid.
+    x_{i+1} = a_i x_0 + sum_{j <= i} b_ij v(x_j, t_j). Initially, this is Euler's method on the uniform grid.
     """
 
     def __init__(self):
         super().__init__()
-        self.gaps = nn.ParameterDict({str(n): torch.zeros(n) for n in COUNTS})  # of the times, as logits
+        self.gaps = nn.ParameterDict({str(n): torch.zeros(n) for n in COUNTS})  # between the times, as logits
         self.state = nn.ParameterDict({str(n): torch.ones(n) for n in COUNTS})
         self.slopes = nn.ParameterDict({str(n): torch.ones(n, n).tril() for n in COUNTS})  # in units of the gap
 
     def forward(self, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-        """(times, a, b), the times in float64."""
+        """(times, a, b) for n = `steps`: (n + 1,), (n,) and (n, n), the times in float64."""
         key = str(steps)
         gaps = torch.softmax(self.gaps[key].double(), 0)
         times = 1 - torch.cat((gaps.new_zeros(1), gaps.cumsum(0)[:-1], gaps.new_ones(1)))
@@ -35,10 +35,14 @@ class NonStationary(nn.Module):
 
 
 def solve(
-    velocity: Callable[[Tensor, Moment], Tensor], x: Tensor, moments: Sequence[Moment], a: Sequence, b: Sequence
+    velocity: Callable[[Tensor, Moment], Tensor],
+    x: Tensor,
+    moments: Sequence[Moment],
+    a: Sequence[float] | Tensor,
+    b: Sequence[Sequence[float]] | Tensor,
 ) -> Iterator[Tensor]:
-    """Yield the states (B, C, H, W) of a solver with weights a (n,) and b (n, n), numbers or tensors."""
-    start, slopes = x, []
+    """Yield the states of a solver with weights a (n,) and b (n, n), from the state x (B, C, H, W) at moments[0]."""
+    start, slopes = x, list[Tensor]()
     for i, now in enumerate(moments[:-1]):
         slopes.append(velocity(x, now))
         x = a[i] * start + sum(b[i][j] * slope for j, slope in enumerate(slopes))
@@ -48,22 +52,24 @@ def solve(
 @register("bespoke")
 @dataclass(frozen=True)
 class BespokeRecipe(Recipe):
-    """log || x_n - x0 ||^2, x_n of the solver from the noise of which `flow` makes x0: the negative PSNR (eq. 14).
+    """log || x_n - x0 ||^2, the negative PSNR, x_n by the solver from the noise from which `flow` makes x0 (eq. 14).
 
-    A solver has n (n + 5) / 2 numbers to learn, and the network stays the teacher's. Every batch serves the solver of
-    one number of steps.
+    A solver has n (n + 5) / 2 parameters; the network stays the teacher's. Each batch trains the solver of one step
+    count, drawn at random.
     """
 
     path = Linear()
     target = "velocity"
+    provides = frozenset({"solver"})
     teacher = "flow"
-    student = True
     pairs = True
-    solver: ClassVar = NonStationary().requires_grad_(False)
+
+    def modules(self, teacher=None):
+        return {"solver": NonStationary()}
 
     def loss(self, field, x0, label, noise, teacher):
         steps = COUNTS[int(uniform(noise, x0)[0] * len(COUNTS))]
-        times, a, b = field.solver(steps)
+        times, a, b = field.modules["solver"](steps)
         moments = [self.path.at(t.to(x0.dtype).expand(len(x0))) for t in times]
         *_, x = solve(lambda x, now: teacher(x, now, label=label).velocity, noise(x0), moments, a, b)
         return (x - x0).square().flatten(1).mean(1).log()
@@ -72,13 +78,17 @@ class BespokeRecipe(Recipe):
 @register("bespoke")
 @dataclass(frozen=True)
 class Bespoke(Method):
-    """x_{i+1} = a_i x_0 + sum_{j <= i} b_ij v(x_j, t_j), with times and weights learnt for each number of steps."""
+    """x_{i+1} = a_i x_0 + sum_{j <= i} b_ij v(x_j, t_j), with times and weights learned for each step count.
+
+    One evaluation per step, of the teacher's network.
+    """
 
     recipe = "bespoke"
     reference = "arXiv 2403.01329"
+    grid = None
+    requires = frozenset({"solver"})
     step_counts = COUNTS
-    own_times = True
 
     def steps(self, field, x, times, noise):
-        times, a, b = field.solver(len(times) - 1)
+        times, a, b = field.modules["solver"](len(times) - 1)
         yield from solve(lambda x, now: field(x, now).velocity, x, field.path.along(times), a.tolist(), b.tolist())

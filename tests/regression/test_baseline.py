@@ -5,9 +5,9 @@ import json
 import pytest
 
 from samplerbench.errors import InputError
+from samplerbench.metrics.column import Column
 from samplerbench.regression.baseline import update
 from samplerbench.regression.compare import compare_runs
-from samplerbench.store.columns import Column
 from samplerbench.store.protocol import protocol_facts, recorded_columns
 
 
@@ -51,7 +51,9 @@ def test_later_runs_compare_with_it_by_its_recorded_protocol_and_columns(tmp_pat
         run(make_row(0, sharpness=5.0, scores_per_seed=scores[0]), **facts), tmp_path / "baseline", "first"
     ).parent
     assert protocol_facts(baseline) == facts["quality"]
-    assert recorded_columns(baseline) == [Column("sharpness", "sharpness", "higher")]
+    assert [Column.from_json(column) for column in recorded_columns(baseline)] == [
+        Column("sharpness", "sharpness", "higher")
+    ]
     later = run(make_row(1, sharpness=4.0, scores_per_seed=scores[1]))
     assert [v.field for v in compare_runs(baseline, later, ["sharpness:1%"]) if v.status == "regression"] == [
         "sharpness"

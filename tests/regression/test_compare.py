@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from samplerbench.cli.main import main
 from samplerbench.errors import InputError
+from samplerbench.metrics.column import Column
 from samplerbench.regression.compare import compare, compare_runs
 from samplerbench.regression.rule import merge_rules
 from samplerbench.regression.verdicts import exit_code, render
-from samplerbench.store.columns import Column
 from samplerbench.store.protocol import NotComparable
 
 

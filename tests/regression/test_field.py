@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from samplerbench.metrics.column import Column
 from samplerbench.regression.field import compare_field
 from samplerbench.regression.rule import RULES, Rule, parse_rule
-from samplerbench.store.columns import Column
 
 RECALL = Column("recall", better="higher")
 

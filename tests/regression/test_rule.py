@@ -4,8 +4,8 @@ import pytest
 
 from samplerbench.errors import InputError
 from samplerbench.metrics import base
+from samplerbench.metrics.column import Column
 from samplerbench.regression.rule import RULES, Rule, merge_rules, parse_rule
-from samplerbench.store.columns import Column
 
 RECALL, SHARPNESS = Column("recall", better="higher"), Column("sharpness", better="higher", floor_spread="sharpness_sd")
 

@@ -1,0 +1,281 @@
+"""The charts of a report as plain data, which one renderer draws for report.html and another as PNG files."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from samplerbench.report.columns import fid_heading, fid_value, heading_of
+from samplerbench.report.formats import number, step_count
+from samplerbench.report.published import comparable
+from samplerbench.report.ranking import pareto, regressions_in_nfe
+from samplerbench.report.table import seconds_per_image
+from samplerbench.report.ticks import tick_text, ticks
+from samplerbench.store.results import Results
+
+# Readable on white and on black. Ten colours and seven symbols pair up in seventy ways before one repeats.
+COLOURS = "#3b82d6 #e07b27 #2f9e5f #d64545 #8e62d0 #a8743f #d658a8 #1fa3b5 #96940f #7d8590".split()
+SYMBOLS = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "star": "★",
+    "triangle-down": "▼",
+    "x": "✖",
+}
+DASHES = ["solid", "dash", "dot", "dashdot"]  # the next one whenever the colours are used up
+GOLD, RED, GREY = "#d9a400", "#e5383b", "#888888"
+FRONT, WORSE, FLOOR, CEILING, PUBLISHED = "Pareto front", "worse", "floor", "ceiling", "published"
+NFE = "network evaluations per image (NFE)"
+FEW = 8  # distinct NFEs that can all be ticks
+FAR = 10  # times the highest FID: a ceiling beyond would squeeze everything else
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn in every chart. symbol: a key of `SYMBOLS`. dash: one of `DASHES`."""
+
+    colour: str
+    symbol: str
+    dash: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A logarithmic axis. ticks: positions and their text."""
+
+    title: str
+    ticks: list[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of a chart. hover: lines of text for each of them, the first one its name."""
+
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    hover: list[list[str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Series:
+    """The line of a method. note: what the legend adds to its name.
+
+    below, above, beside: the lengths of the error bars in y, and in x; None without any.
+    """
+
+    name: str
+    look: Look
+    points: Points
+    note: str = ""
+    below: list[float] | None = None
+    above: list[float] | None = None
+    beside: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line. drawn: whether it is near enough to the points to be shown at first."""
+
+    name: str
+    text: str
+    value: float
+    dash: str
+    drawn: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart. stem: of its file. front: the corners of the Pareto front. worse: the points to ring."""
+
+    title: str
+    stem: str
+    x: Axis
+    y: Axis
+    series: list[Series]
+    front: Points = field(default_factory=Points)
+    worse: Points = field(default_factory=Points)
+    levels: list[Level] = field(default_factory=list)
+    published: Points = field(default_factory=Points)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a legend, for everything called `name` in the charts. method: whether it stands for a method."""
+
+    name: str
+    text: str
+    sign: str
+    colour: str
+    shown: bool = True
+    method: bool = False
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """The x coordinate of every row: its NFE, or its milliseconds per image with half their interquartile range."""
+
+    values: pd.Series
+    spread: pd.Series | None = None
+
+
+def looks(groups: Iterable[Results]) -> dict[str, Look]:
+    """How every method is drawn, by the name of its rows."""
+    names = dict.fromkeys(name for group in groups for rows in (group.scored, group.solved) for name in rows["name"])
+    symbols = [*SYMBOLS]
+    return {
+        name: Look(
+            COLOURS[index % len(COLOURS)],
+            symbols[index % len(symbols)],
+            DASHES[index // len(COLOURS) % len(DASHES)],
+        )
+        for index, name in enumerate(names)
+    }
+
+
+def charts(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
+    """The charts of one protocol: FID against NFE, trajectory error against NFE, FID against time on each machine."""
+    machines = enumerate(group.timed.groupby("machine", sort=False))
+    return [
+        *([_quality(group, looks)] if len(group.scored) else []),
+        *([_error(group, looks)] if len(group.solved) else []),
+        *(_latency(group, looks, machine, rows, index) for index, (machine, rows) in machines),
+    ]
+
+
+def legend(charts: Iterable[Chart]) -> list[Entry]:
+    """The legend of several charts: methods first, and one entry for what several charts show."""
+    entries: dict[str, Entry] = {}
+    for entry in (entry for chart in charts for entry in _entries(chart)):
+        if len(entry.text) >= len(entries.get(entry.name, entry).text):  # with its note, if any chart has one
+            entries[entry.name] = entry
+    return sorted(entries.values(), key=lambda entry: not entry.method)
+
+
+def _entries(chart: Chart) -> Iterator[Entry]:
+    for line in chart.series:
+        yield Entry(line.name, line.name + line.note, SYMBOLS[line.look.symbol], line.look.colour, method=True)
+    if chart.front.x:
+        yield Entry(FRONT, FRONT, "▬", GOLD)
+    if chart.worse.x:
+        yield Entry(WORSE, "worse than with fewer evaluations", "◯", RED)
+    for level in chart.levels:
+        yield Entry(level.name, level.text, "╌" if level.dash == "dash" else "┄", GREY, shown=level.drawn)
+    if chart.published.x:
+        yield Entry(PUBLISHED, "published: other networks, other protocols", "◇", GREY)
+
+
+def _quality(group: Results, looks: Mapping[str, Look]) -> Chart:
+    rows, fid, others = group.scored, fid_heading(group), comparable(group)
+    worse = rows[regressions_in_nfe(rows).notna()]
+    return Chart(
+        f"{fid} against evaluations",
+        "quality",
+        Axis(NFE, _ticks([*rows["nfe"], *others["nfe"]], FEW)),
+        Axis(fid, _ticks([*rows["fid"], *others["fid"]])),
+        _fid_lines(group, rows, _Cost(rows["nfe"]), looks),
+        front=_front(rows["nfe"], rows["fid"]),
+        worse=Points(worse["nfe"].tolist(), worse["fid"].tolist()),
+        levels=_levels(rows),
+        published=Points(others["nfe"].tolist(), others["fid"].tolist(), [*map(_source, others.to_dict("records"))]),
+    )
+
+
+def _error(group: Results, looks: Mapping[str, Look]) -> Chart:
+    rows, error = group.solved, heading_of("trajectory_rmse", group)
+    return Chart(
+        f"{error} against evaluations",
+        "error",
+        Axis(NFE, _ticks(rows["nfe"], FEW)),
+        Axis(error, _ticks(rows["trajectory_rmse"])),
+        [
+            Series(name, looks[name], _points(each, "trajectory_rmse", _Cost(each["nfe"]), error), _fitted_order(each))
+            for name, each in _methods(rows, rows["nfe"])
+        ],
+    )
+
+
+def _latency(group: Results, looks: Mapping[str, Look], machine: str, rows: pd.DataFrame, index: int) -> Chart:
+    fid, size = fid_heading(group), rows["batch_size"].astype("float64")
+    cost = _Cost(1e3 * seconds_per_image(rows), 1e3 * rows["latency_iqr_s"] / size / 2)
+    return Chart(
+        f"{fid} against time on {machine}",
+        "latency" + f"-{index + 1}" * (index > 0),
+        Axis("milliseconds per image", _ticks(cost.values)),
+        Axis(fid, _ticks(rows["fid"])),
+        _fid_lines(group, rows, cost, looks),
+        front=_front(cost.values, rows["fid"]),
+        levels=_levels(rows),
+    )
+
+
+def _fid_lines(group: Results, rows: pd.DataFrame, cost: _Cost, looks: Mapping[str, Look]) -> list[Series]:
+    """The FID of every method with its interval, against a cost."""
+    error, found = heading_of("trajectory_rmse", group), []
+    for name, each in _methods(rows, cost.values):
+        bars = {}
+        if each["fid_ci_high"].notna().any():
+            bars["below"] = (each["fid"] - each["fid_ci_low"]).fillna(0).tolist()
+            bars["above"] = (each["fid_ci_high"] - each["fid"]).fillna(0).tolist()
+        if cost.spread is not None:
+            bars["beside"] = cost.spread[each.index].fillna(0).tolist()
+        found.append(Series(name, looks[name], _points(each, "fid", cost, error), **bars))
+    return found
+
+
+def _methods(rows: pd.DataFrame, cost: pd.Series) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of every method by name, the cheapest first."""
+    for name, each in rows.groupby("name", sort=False):
+        yield str(name), each.loc[cost[each.index].sort_values().index]
+
+
+def _points(rows: pd.DataFrame, column: str, cost: _Cost, error: str) -> Points:
+    x = cost.values[rows.index].tolist()
+    texts = [_hover(row, error) for row in rows.to_dict("records")]
+    if cost.spread is not None:
+        texts = [[*lines, f"{number(value)} ms per image"] for lines, value in zip(texts, x, strict=True)]
+    return Points(x, rows[column].tolist(), texts)
+
+
+def _hover(row: Mapping, error: str) -> list[str]:
+    """What hovering says of a row. error: the heading of its error."""
+    rmse, order = number(row.get("trajectory_rmse", float("nan")), "{:.2g}"), _order(row)
+    found = [row["name"], step_count(row["steps"]), f"NFE {row['nfe']:g}", fid_value(row)]
+    return [text for text in [*found, rmse and f"{error} {rmse}", order and f"order {order}"] if text]
+
+
+def _order(row: Mapping) -> str:
+    """`2.98 (of 3)`: the fitted order of convergence, and the declared one; "" if none was fitted."""
+    order = number(row.get("order", float("nan")), "{:.2f}")
+    return order and order + number(row.get("order_declared", float("nan")), " (of {:g})")
+
+
+def _fitted_order(rows: pd.DataFrame) -> str:
+    return next((f", order {text}" for text in map(_order, rows.to_dict("records")) if text), "")
+
+
+def _source(row: Mapping) -> list[str]:
+    """What hovering says of a published result."""
+    where = f"on {row['model']} {row['grid']}".rstrip()
+    return [row["method"], where, f"NFE {row['nfe']:g}", f"FID {row['fid']:g} (published)", row["source"]]
+
+
+def _front(cost: pd.Series, fid: pd.Series) -> Points:
+    chosen = pareto(cost, fid)
+    x, y = zip(*sorted(zip(cost[chosen], fid[chosen], strict=True)), strict=True)
+    return Points([*x], [*y])
+
+
+def _levels(rows: pd.DataFrame) -> list[Level]:
+    """The scores of real images, and of noise."""
+    floors, ceilings = (rows[column].dropna().head(1) for column in ("fid_floor", "fid_ceiling"))
+    near = FAR * rows["fid"].max()
+    return [
+        *(Level(FLOOR, f"real images (floor): {number(value)}", value, "dash", True) for value in floors),
+        *(Level(CEILING, f"noise (ceiling): {number(value)}", value, "dot", value < near) for value in ceilings),
+    ]
+
+
+def _ticks(values: Iterable[float], few: int = 0) -> list[tuple[float, str]]:
+    return [(place, tick_text(place)) for place in ticks(values, few)]

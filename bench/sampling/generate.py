@@ -1,0 +1,93 @@
+"""One sampling run of a batch: its noise and labels, its guidance, its count of evaluations."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from samplerbench.methods import Field, Guides, Sampler
+from samplerbench.networks.counted import CountedNetwork
+from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
+from samplerbench.sampling.noise import ImageNoise, image_labels
+from samplerbench.sampling.timing import Stopwatch
+
+SEGMENTS = 5  # of a sampling run, between which it can be paused
+
+
+def initial_noise(network: LoadedNetwork, noise: ImageNoise) -> Tensor:
+    """The standard normal numbers (B, C, H, W) that images start from, in float32 or better."""
+    dtype = torch.promote_types(network.dtype, torch.float32)
+    return noise(torch.empty(len(noise.indices), *network.image_shape, dtype=dtype, device=network.device))
+
+
+def labels_for(network: LoadedNetwork, block: int, indices: Sequence[int]) -> Tensor | None:
+    """The labels (B,) of these images; None for a network without classes."""
+    if "labels" not in network.provides:
+        return None
+    return image_labels(block, indices, network.classes).to(network.device)
+
+
+class Generation:
+    """A sampling run that its caller advances segment by segment, and so can time and pause.
+
+    images: the latest state (B, C, H, W), in [-1, 1] or beyond.
+    network: counts and times the evaluations. labels: of the images (B,), or None.
+    """
+
+    def __init__(self, sampler: Sampler, network: LoadedNetwork, noise: ImageNoise):
+        self.images = initial_noise(network, noise)
+        self.labels = labels_for(network, noise.block, noise.indices)
+        self.stopwatch = Stopwatch(network.device)
+        self.network = CountedNetwork(network.net, network.dtype, self.stopwatch.lap)
+        field = network.field(self.network, self.labels)
+        guides = guides_for(network, field, self.network)
+        self._states = iter(sampler.trajectory(field, self.images, noise, guides))
+        self._length = sampler.steps and ceil(sampler.steps / SEGMENTS)
+
+    def advance(self) -> bool:
+        """Run the next segment; False once there is nothing left to run."""
+        states = deque(islice(self._states, self._length), maxlen=1)
+        if not states:
+            return False
+        self.images = states.pop()
+        return True
+
+    def finish(self) -> Tensor:
+        """Run what is left; the images (B, C, H, W)."""
+        while self.advance():
+            pass
+        return self.images
+
+    @property
+    def nfe(self) -> float:
+        """Network evaluations per image, so far."""
+        return self.network.evaluations / len(self.images)
+
+
+def guides_for(network: LoadedNetwork, field: Field, counted: CountedNetwork) -> Guides:
+    """The networks for guidance beside this field; evaluations of the weaker one count as the field's own."""
+    classifier, weak = network.guides.get("classifier"), network.guides.get("weak")
+    return Guides(
+        classifier.net if isinstance(classifier, GuideClassifier) else None,
+        weak.field(partial(counted.evaluate, weak.net), field.label) if isinstance(weak, LoadedNetwork) else None,
+    )
+
+
+@torch.inference_mode()
+def generate(sampler: Sampler, network: LoadedNetwork, noise: ImageNoise) -> Generation:
+    """A finished sampling run."""
+    run = Generation(sampler, network, noise)
+    run.finish()
+    return run
+
+
+def generate_batches(
+    sampler: Sampler, network: LoadedNetwork, block: int, count: int, batch_size: int
+) -> Iterator[Generation]:
+    """Finished runs of the first `count` images of a seed block, batch after batch."""
+    for start in range(0, count, batch_size):
+        yield generate(sampler, network, ImageNoise(block, range(start, min(start + batch_size, count))))

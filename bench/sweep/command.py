@@ -1,0 +1,49 @@
+"""The command that measures one cell again."""
+
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from samplerbench.store.protocol import ranges
+from samplerbench.sweep.jobs import Job
+from samplerbench.sweep.normalise import normalise
+from samplerbench.sweep.options import CheckedSweep, Sweep
+
+# The job says these itself, or they do not affect the result.
+NOT_COPIED = {"methods", "steps", "nfe", "grid", "guidance", "output", "save_images"}
+
+
+def command_of(job: Job, sweep: CheckedSweep) -> str:
+    """The `bench run` that measures a job of a normalised sweep again, for a shell; defaults are left out."""
+    sampler = job.sampler
+    words = ["bench", "run", "--methods", str(sampler.method)]
+    words += ["--steps", str(sampler.steps)] * bool(sampler.steps)
+    words += ["--grid", str(sampler.grid)] * (job.default_grid == "false")
+    words += ["--guidance", str(sampler.guidance)] * bool(sampler.guidance)
+    usual = normalise(Sweep(dataset=sweep.dataset, preset=sweep.preset, quality=sweep.quality))
+    for field in fields(Sweep):
+        value = getattr(sweep, field.name)
+        differs = field.name in ("dataset", "preset", "quality") or value != getattr(usual, field.name)
+        if field.name not in NOT_COPIED and differs and value != field.default:
+            words += _option(field.name, value)
+    return shlex.join(words)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    if value is None or (name, value) == ("dataset", "digits"):
+        return []
+    if name in ("timing", "quality"):
+        return [f"--no-{name}"]
+    if value is True:
+        return [flag]
+    if name == "seeds":
+        return [flag, ranges(value)]
+    return [flag, ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+
+
+def own_command(otherwise: str) -> str:
+    """The command line of this process if it is `bench`; else the name of the function that was called."""
+    return shlex.join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else otherwise

@@ -1,0 +1,155 @@
+"""From options as they are given to a complete, checked sweep: a pure function."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from samplerbench.data.dataset import DATASETS
+from samplerbench.errors import InputError
+from samplerbench.methods import METHODS, get_guidance, nearest, split_specs
+from samplerbench.models import PRESETS
+from samplerbench.networks.devices import DTYPES
+from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK
+from samplerbench.sweep.options import CheckedSweep, Counts, Sweep
+
+DEFAULT_STEPS = (10, 50)
+DEFAULT_SAMPLES = 1000
+ALL = "all"  # every method, where methods are named
+
+# Pairs of options that exclude each other.
+CONFLICTS = [
+    ("steps", "nfe", "--steps and --nfe are two ways to say the same: give one of them."),
+    ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
+    ("weights", "preset", "--preset times a random network, without weights: leave out --weights."),
+    ("guidance", "preset", "--preset times a random network, without anything to guide: leave out --guidance."),
+]
+OF_QUALITY = ("samples", "metrics", "seeds", "data_root", "download", "save_images")
+
+
+def normalise(sweep: Sweep) -> CheckedSweep:
+    """The same sweep with lists parsed and defaults filled in. Raises InputError or SpecError."""
+    _reject_idle_options(sweep)
+    given: dict[str, Any] = {field.name: getattr(sweep, field.name) for field in fields(Sweep)}
+    parsed = {
+        "methods": _unique(_every(_items(sweep.methods)), "--methods"),
+        "steps": _counts(sweep.steps, "--steps"),
+        "nfe": _counts(sweep.nfe, "--nfe"),
+        "grid": None if sweep.grid is None else _unique(map(str, _items(sweep.grid)), "--grid"),
+        "seeds": _seeds("0" if sweep.seeds is None else sweep.seeds),
+        "samples": DEFAULT_SAMPLES if sweep.samples is None else _whole(sweep.samples, "--samples"),
+        "batch_size": _whole(sweep.batch_size, "--batch-size"),
+        "dataset": None if sweep.preset else sweep.dataset or "digits",
+        "metrics": None if sweep.metrics is None else _unique(_items(sweep.metrics), "--metrics"),
+        "guidance": None if sweep.guidance is None else _guidances(sweep.guidance),
+    }
+    paths = {name: given[name] and str(given[name]) for name in ("output", "weights", "data_root")}
+    checked = CheckedSweep(**given | parsed | paths)
+    _check_values(checked)
+    return _for_exact_data(checked) if is_exact(checked) else checked
+
+
+def is_exact(sweep: CheckedSweep) -> bool:
+    """Whether the data set has a closed form."""
+    return bool(sweep.dataset and DATASETS.get(sweep.dataset).distribution)
+
+
+def _for_exact_data(sweep: CheckedSweep) -> CheckedSweep:
+    """There is no network to load, to time or to run at low precision. Raises InputError for options about one."""
+    idle = {
+        "--weights": sweep.weights,
+        "--compile": sweep.compile,
+        "--no-quality": not sweep.quality,
+        "--guidance": sweep.guidance,
+    }
+    given = [option for option, value in idle.items() if value]
+    if sweep.dtype not in ("float32", "float64"):
+        given.append("--dtype")
+    if given:
+        raise InputError(f"{sweep.dataset} has a closed form in float64 and no network: leave out {given[0]}.")
+    device = "cpu" if sweep.device == "auto" else sweep.device  # small float64 operations: no work for a GPU
+    return replace(sweep, timing=False, dtype="float64", device=device)
+
+
+def _reject_idle_options(sweep: Sweep) -> None:
+    given = {field.name for field in fields(sweep) if getattr(sweep, field.name) not in (None, False)}
+    for one, other, message in CONFLICTS:
+        if {one, other} <= given:
+            raise InputError(message)
+    if sweep.preset and sweep.quality:
+        raise InputError("--preset times a random network, whose images mean nothing: add --no-quality.")
+    if not sweep.quality and not sweep.timing:
+        raise InputError("--no-quality and --no-timing together leave nothing to measure: drop one of them.")
+    for name in OF_QUALITY:
+        if not sweep.quality and name in given:
+            raise InputError(f"--{name.replace('_', '-')} has no effect with --no-quality: leave it out.")
+
+
+def _check_values(sweep: CheckedSweep) -> None:
+    if not 2 <= sweep.samples <= IMAGES_PER_BLOCK:
+        raise InputError(f"--samples must lie between 2 and {IMAGES_PER_BLOCK}, not {sweep.samples}.")
+    if sweep.batch_size < 1:
+        raise InputError(f"--batch-size must be at least 1, not {sweep.batch_size}.")
+    if sweep.dtype not in DTYPES:
+        raise InputError(f"No dtype is named {sweep.dtype!r}. {nearest(sweep.dtype, DTYPES)}")
+    if sweep.preset and sweep.preset not in PRESETS:
+        raise InputError(f"No preset is named {sweep.preset!r}. {nearest(sweep.preset, PRESETS)}")
+    if sweep.dataset:
+        DATASETS.get(sweep.dataset)
+
+
+def _guidances(value: Sequence[str | float] | str | float) -> tuple[str, ...]:
+    """As they print: 2 and cfg[weight=2] are the same."""
+    return _unique((str(get_guidance(str(spec))) for spec in _items(value)), "--guidance")
+
+
+def _items(value: Any, split: Callable[[str], list[str]] = split_specs) -> list:
+    """A list from text, from a sequence, or from a single value."""
+    if isinstance(value, str):
+        return split(value)
+    return list(value) if isinstance(value, Iterable) else [value]
+
+
+def _every(specs: Iterable[str]) -> list[str]:
+    """The specs, with `all` replaced by every method there is."""
+    return [name for spec in specs for name in (METHODS.names() if str(spec).strip() == ALL else [str(spec)])]
+
+
+def _unique(items: Iterable[Any], option: str) -> tuple:
+    unique = tuple(dict.fromkeys(items))
+    if not unique:
+        raise InputError(f"{option} is empty: name at least one.")
+    return unique
+
+
+def _counts(value: Counts | None, option: str) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    counts = [_whole(item, option) for item in _items(value, lambda text: text.split(","))]
+    if any(count < 1 for count in counts):
+        raise InputError(f"{option} must be 1 or more, not {min(counts)}.")
+    return _unique(counts, option)
+
+
+def _seeds(value: Counts) -> tuple[int, ...]:
+    """`0-4,7` -> (0, 1, 2, 3, 4, 7)."""
+    seeds: list[int] = []
+    for item in map(str, _items(value, lambda text: text.split(","))):
+        first, _, last = item.partition("-")
+        start = _whole(first, "--seeds")
+        seeds += range(start, _whole(last or first, "--seeds") + 1)
+    if any(seed >= BLOCKS for seed in seeds):
+        raise InputError(f"--seeds must be below {BLOCKS}, not {max(seeds)}.")
+    return _unique(seeds, "--seeds")
+
+
+def _whole(text: str | int, option: str) -> int:
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        raise InputError(f"{option} takes whole numbers separated by commas, not {text!r}.") from None
+
+
+def default_output(sweep: CheckedSweep, key: str) -> Path:
+    """The same directory for the same command, so that repeating it resumes. key: the sweep's hash."""
+    return Path("results", "runs", f"{sweep.dataset or sweep.preset}-{key[:8]}")

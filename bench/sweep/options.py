@@ -1,0 +1,211 @@
+"""The options of a sweep, declared once: the command line and the Python function are made of them. No torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Texts = Sequence[str] | str
+Counts = Sequence[int] | str | int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The options of `bench run`. None means not given; an option that has no effect is an error.
+
+    Lists may be sequences or as on the command line: methods="ddim[eta=0.5],flow", steps="10,50", seeds="0-4",
+    grid="default,karras[rho=5],grids/mine.json". methods="all" is every method.
+
+    The metadata of a field is its help text, its `metavar`, and `shown`, the default as the help shows it.
+    """
+
+    methods: Texts = field(
+        default=("ddpm", "ddim", "pf_ode", "flow"),
+        metadata={"help": "As in ddim[eta=0.5],flow, or all.", "metavar": "SPECS", "shown": "ddpm,ddim,pf_ode,flow"},
+    )
+    steps: Counts | None = field(
+        default=None,
+        metadata={"help": "Intervals of the time grid, one or several counts.", "metavar": "N,...", "shown": "10,50"},
+    )
+    nfe: Counts | None = field(
+        default=None,
+        metadata={"help": "Instead of --steps: at most this many network evaluations per image.", "metavar": "N,..."},
+    )
+    dataset: str | None = field(
+        default=None,
+        metadata={
+            "help": "digits, or one with a closed form, such as mixture; see `bench list datasets`.",
+            "metavar": "NAME",
+            "shown": "digits",
+        },
+    )
+    recipe: str | None = field(
+        default=None,
+        metadata={"help": "Run every method on this recipe's checkpoint instead of its own.", "metavar": "NAME"},
+    )
+    grid: Texts | None = field(
+        default=None,
+        metadata={
+            "help": "Time grids, as in uniform,karras[rho=5] or a file of `bench tune`; `default` is the method's.",
+            "metavar": "NAMES",
+            "shown": "default",
+        },
+    )
+    guidance: Sequence[str | float] | str | float | None = field(
+        default=None,
+        metadata={"help": "As in 1,2 (classifier-free), cfg[weight=2,high=1], auto, classifier.", "metavar": "W,..."},
+    )
+    samples: int | None = field(
+        default=None, metadata={"help": "Images per cell and seed block.", "metavar": "N", "shown": "1000"}
+    )
+    seeds: Counts | None = field(
+        default=None,
+        metadata={"help": "Seed blocks, as in 0-4; several give an interval.", "metavar": "K,...", "shown": "0"},
+    )
+    batch_size: int = field(default=256, metadata={"help": "Images at a time.", "metavar": "N"})
+    metrics: Texts | None = field(
+        default=None,
+        metadata={"help": "Quality metrics; see `bench list metrics`.", "metavar": "NAMES", "shown": "fid,novelty"},
+    )
+    device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1, ..."})
+    dtype: str = field(default="float32", metadata={"help": "Of the network: float32, bfloat16, float16."})
+    compile: bool = field(default=False, metadata={"help": "Run the network through torch.compile."})
+    output: str | Path | None = field(
+        default=None, metadata={"help": "Run directory.", "metavar": "DIR", "shown": "the same for the same command"}
+    )
+    save_images: bool = field(
+        default=False, metadata={"help": "Keep all images, as images/CELL-BLOCK.npy in the run directory."}
+    )
+    timing: bool = field(default=True, metadata={"help": "Do not measure speed."})
+    quality: bool = field(default=True, metadata={"help": "Do not measure quality."})
+    preset: str | None = field(
+        default=None,
+        metadata={"help": "With --no-quality: time a random network of this size, as in cifar10.", "metavar": "NAME"},
+    )
+    weights: str | None = field(
+        default=None,
+        metadata={
+            "help": "Your own checkpoints, preferred to the shipped ones.",
+            "metavar": "DIR",
+            "shown": "checkpoints",
+        },
+    )
+    data_root: str | None = field(
+        default=None, metadata={"help": "Where data sets are stored.", "metavar": "DIR", "shown": "data"}
+    )
+    download: bool = field(default=False, metadata={"help": "Allow downloading the data set and Inception's weights."})
+
+
+@dataclass(frozen=True)
+class CheckedSweep(Sweep):
+    """A sweep as `normalise` returns it: complete, and with lists as tuples."""
+
+    methods: tuple[str, ...] = ()
+    steps: tuple[int, ...] | None = None
+    nfe: tuple[int, ...] | None = None
+    grid: tuple[str, ...] | None = None
+    guidance: tuple[str, ...] | None = None
+    samples: int = 0
+    seeds: tuple[int, ...] = ()
+    metrics: tuple[str, ...] | None = None
+    output: str | None = None
+
+
+def _as_in_run(name: str, **changes: str) -> Any:
+    """The option of that name as `bench run` has it."""
+    same = Sweep.__dataclass_fields__[name]
+    return field(default=same.default, metadata={**same.metadata, **changes})
+
+
+SEED = {"help": "Seed block of the noise.", "min": 0, "max": 4095}
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """The options of `bench sample`. None means not given."""
+
+    method: str = field(metadata={"metavar": "METHOD"})
+    steps: int | None = field(
+        default=None,
+        metadata={"help": "Intervals of the time grid.", "shown": "10, or the nearest that it supports", "min": 1},
+    )
+    count: int = field(default=64, metadata={"help": "Images to draw.", "min": 1, "max": 4096})
+    output: Path = field(default=Path("samples.png"), metadata={"help": "PNG file."})
+    seed: int = field(default=0, metadata=SEED)
+    dataset: str = field(default="digits", metadata={"help": "What it was trained on.", "metavar": "NAME"})
+    recipe: str | None = field(
+        default=None,
+        metadata={"help": "Run on this recipe's checkpoint instead of the method's default.", "metavar": "NAME"},
+    )
+    grid: str | None = field(
+        default=None,
+        metadata={"help": "Time grid, or a file of `bench tune`.", "metavar": "NAME", "shown": "the method's"},
+    )
+    guidance: str | None = field(
+        default=None,
+        metadata={"help": "As in 2 (classifier-free), cfg[weight=2,high=1], auto, classifier.", "metavar": "W"},
+    )
+    device: str = _as_in_run("device")
+    weights: str | None = _as_in_run("weights")
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """The options of `bench tune`. None means not given."""
+
+    method: str = field(metadata={"metavar": "METHOD"})
+    nfe: Counts = field(default="5,10", metadata={"help": "Budgets of network evaluations.", "metavar": "N,..."})
+    dataset: str = field(default="digits", metadata={"help": "What the network was trained on.", "metavar": "NAME"})
+    recipe: str | None = field(
+        default=None,
+        metadata={"help": "Run on this recipe's checkpoint instead of the method's default.", "metavar": "NAME"},
+    )
+    images: int = field(default=64, metadata={"help": "Noise to search on.", "min": 8, "max": 4096})
+    evaluations: int = field(
+        default=80, metadata={"help": "Grids to try for each budget, at most.", "min": 10, "max": 100_000}
+    )
+    output: Path | None = field(
+        default=None,
+        metadata={"help": "Grid file.", "metavar": "FILE", "shown": "grids/DATASET-RECIPE-METHOD.json"},
+    )
+    device: str = _as_in_run("device")
+    weights: str | None = _as_in_run("weights")
+
+
+@dataclass(frozen=True)
+class LikelihoodOptions:
+    """The options of `bench likelihood`. None means not given."""
+
+    recipes: str = field(default="ddpm,flow", metadata={"metavar": "[RECIPES]"})
+    dataset: str = field(default="digits", metadata={"help": "Whose images to measure.", "metavar": "NAME"})
+    images: int = field(default=64, metadata={"help": "Of each split: the first ones.", "min": 2})
+    estimators: str | None = field(
+        default=None,
+        metadata={
+            "help": "ode, bound, exact.",
+            "metavar": "NAMES",
+            "shown": "ode,bound; ode,exact on data with a closed form",
+        },
+    )
+    steps: int | None = field(
+        default=None, metadata={"help": "Length of the bound's chain.", "shown": "1000", "min": 1, "max": 100_000}
+    )
+    levels: int | None = field(
+        default=None,
+        metadata={
+            "help": "Of brightness, as many as pixels may have: the digits have 17.",
+            "shown": "256",
+            "min": 2,
+            "max": 256,
+        },
+    )
+    seed: int = field(default=0, metadata=SEED)
+    batch_size: int = field(default=64, metadata={"help": "Images at a time.", "min": 1})
+    output: Path | None = field(
+        default=None,
+        metadata={"help": "Where likelihood.csv goes.", "metavar": "DIR", "shown": "results/likelihood"},
+    )
+    device: str = _as_in_run("device")
+    weights: str | None = _as_in_run("weights")
+    data_root: str | None = _as_in_run("data_root")
+    download: bool = _as_in_run("download", help="Allow downloading the data set.")

@@ -1,0 +1,131 @@
+"""A sweep made ready: whatever can be wrong with the input is found here, before anything is measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+
+from samplerbench.data.dataset import DATASETS
+from samplerbench.errors import InputError
+from samplerbench.methods import TunedGrid, get_recipe, is_grid_file
+from samplerbench.metrics.scoring import Scorer, SpeedOnly
+from samplerbench.networks.checkpoints import load_network, random_network
+from samplerbench.networks.devices import DTYPES, pick_device
+from samplerbench.networks.guides import with_guides
+from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.networks.teachers import with_teachers
+from samplerbench.store.provenance import environment, fingerprint
+from samplerbench.sweep.jobs import Job, expand
+from samplerbench.sweep.normalise import normalise
+from samplerbench.sweep.options import CheckedSweep, Sweep
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that a sweep needs: its jobs, the networks they run on by recipe, and how their images are scored."""
+
+    sweep: CheckedSweep
+    device: torch.device
+    jobs: Sequence[Job]
+    networks: Mapping[str, LoadedNetwork]
+    scorer: Scorer | SpeedOnly
+
+    def network(self, job: Job) -> LoadedNetwork:
+        """The network of a job."""
+        return self.networks[job.recipe]
+
+    @cached_property
+    def protocol(self) -> str:
+        """The hash of all that must match for two quality metrics to be comparable."""
+        return fingerprint(self.scorer.facts) if self.sweep.quality else "none"
+
+    @cached_property
+    def environment(self) -> dict:
+        """The machine and the versions; seconds compare only where all of it is equal."""
+        return environment(self.device)
+
+    @cached_property
+    def grid_files(self) -> dict[str, str]:
+        """The grid files of this sweep with the hashes of their times."""
+        named = dict.fromkeys(job.sampler.grid for job in self.jobs if job.sampler.grid)
+        return {grid: TunedGrid(grid).digest for grid in named if is_grid_file(grid)}
+
+    @property
+    def samples(self) -> int:
+        """Images per seed block; without quality, those of a batch."""
+        return self.sweep.samples if self.sweep.quality else self.sweep.batch_size
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed blocks; none without quality."""
+        return self.sweep.seeds if self.sweep.quality else ()
+
+    @property
+    def batch_size(self) -> int:
+        """Images at a time."""
+        return min(self.sweep.batch_size, self.samples)
+
+
+def prepare(options: Sweep) -> Prepared:
+    """Check and load everything. Raises InputError, SpecError or CheckpointError for what cannot be run."""
+    sweep = normalise(options)
+    device = pick_device(sweep.device)
+    jobs, networks = _load_networks(expand(sweep), sweep, device)
+    if not sweep.quality:
+        return Prepared(sweep, device, jobs, networks, SpeedOnly())
+    dataset = DATASETS.get(str(sweep.dataset))
+    scorer = Scorer(dataset, sweep.metrics, sweep.samples, sweep.seeds, device, sweep.data_root, sweep.download)
+    _check_labels(scorer, networks)
+    guidances = {
+        job.sampler.guidance for job in jobs if job.sampler.guidance and networks[job.recipe].origin.cost.teacher
+    }
+    networks = with_teachers(networks, guidances, dataset, sweep.weights, needed=bool(scorer.needs("teacher")))
+    return Prepared(sweep, device, jobs, networks, scorer)
+
+
+def _load_networks(
+    jobs: Sequence[Job], sweep: CheckedSweep, device: torch.device
+) -> tuple[list[Job], dict[str, LoadedNetwork]]:
+    """The jobs, and by recipe the networks they run on, with what their guidances need.
+
+    A job is skipped if only the checkpoint of its step count is missing. Raises InputError or CheckpointError if a
+    main checkpoint is missing or does not fit, or if all are missing.
+    """
+    networks: dict[str, LoadedNetwork] = {}
+    found, missing = [], 0
+    for job in jobs:
+        try:
+            networks[job.recipe] = networks.get(job.recipe) or _load(job.recipe, jobs, sweep, device)
+        except InputError as error:
+            main, missing = get_recipe(job.sampler.method.recipe), missing + 1
+            if sweep.recipe or job.recipe == str(main) or missing == len(jobs):
+                raise
+            networks[str(main)] = networks.get(str(main)) or _load(str(main), jobs, sweep, device)
+            job = Job(replace(job.sampler, trained=main), str(error))
+        found.append(_on_learned_path(job, networks[job.recipe]))
+    return found, networks
+
+
+def _load(recipe: str, jobs: Sequence[Job], sweep: CheckedSweep, device: torch.device) -> LoadedNetwork:
+    if sweep.preset:
+        return random_network(recipe, sweep.preset, device, DTYPES[sweep.dtype], sweep.compile)
+    dataset = DATASETS.get(str(sweep.dataset))
+    network = load_network(recipe, dataset, sweep.weights, device, DTYPES[sweep.dtype], sweep.compile)
+    guidances = [job.sampler.guidance for job in jobs if job.recipe == recipe and job.sampler.guidance]
+    return with_guides(network, guidances, dataset, sweep.weights)
+
+
+def _on_learned_path(job: Job, network: LoadedNetwork) -> Job:
+    """The job with its network's path, where that was learned."""
+    if network.path is job.sampler.path:
+        return job
+    return replace(job, sampler=replace(job.sampler, learned_path=network.path))
+
+
+def _check_labels(scorer: Scorer, networks: Mapping[str, LoadedNetwork]) -> None:
+    """Metrics that compare with labels need networks that are given some."""
+    metric = scorer.needs("labels")
+    without = [name for name, network in networks.items() if metric and "labels" not in network.provides]
+    if without:
+        raise InputError(f"{metric} needs networks with class labels, and {without[0]} has none: leave it out.")

@@ -1,0 +1,114 @@
+"""One row of results: the one place that makes it, and that turns a failure into a row."""
+
+import traceback
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from samplerbench.data.dataset import displayed
+from samplerbench.methods import Guidance
+from samplerbench.metrics.scoring import summarise
+from samplerbench.networks.closed_form import one_thread
+from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.sampling import reference
+from samplerbench.sampling.measure import PICTURED, Measurement, measure
+from samplerbench.store.columns import joined
+from samplerbench.store.provenance import commit, fingerprint, utc_now
+from samplerbench.store.run_directory import RunDirectory, teacher_stem
+from samplerbench.sweep.cell_key import cell_key
+from samplerbench.sweep.command import command_of
+from samplerbench.sweep.jobs import Job
+from samplerbench.sweep.prepare import Prepared
+
+
+def measure_row(job: Job, prepared: Prepared, store: RunDirectory, found: Measurement) -> dict[str, object]:
+    """Measure a cell into its row; what the row was made from goes into the raw data. `found` shows the progress."""
+    row = _identity(job, prepared)
+    if job.skip:
+        return row | {"status": "skipped", "error": job.skip}
+    try:
+        with one_thread() if prepared.network(job).exact else nullcontext():
+            scores = _measure(job, prepared, store, found, str(row["cell"]))
+        quality = summarise(scores, prepared.scorer.columns)
+    except Exception as error:
+        if prepared.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return row | {"status": "failed", "error": one_line(error)}
+    store.add_raw(str(row["cell"]), _raw_arrays(found, scores))
+    return row | {"nfe": found.nfe} | quality | (_as_text(found.speed()) if prepared.sweep.timing else {})
+
+
+def _measure(
+    job: Job, prepared: Prepared, store: RunDirectory, found: Measurement, cell: str
+) -> dict[str, list[float]]:
+    """Generate, time and score: images pass through, batch by batch, and are not held."""
+    sweep, network, scoring = prepared.sweep, prepared.network(job), prepared.scorer.start()
+    with store.images(cell, prepared.samples) if sweep.save_images else nullcontext() as saved:
+        for batch in measure(job.sampler, network, found, prepared.samples, prepared.seeds, sweep.timing):
+            scoring.add(batch)
+            if saved:
+                saved.add(batch.block, batch.images.cpu().numpy())
+    if network.teacher and prepared.seeds:
+        _keep_teacher(network.teacher, job.sampler.guidance, prepared, store)
+    return scoring.columns() | prepared.scorer.evaluate(job.sampler, network, prepared.seeds)
+
+
+def _keep_teacher(teacher: LoadedNetwork, guidance: Guidance | None, prepared: Prepared, store: RunDirectory) -> None:
+    """Keep the teacher's images of the noise of the pictured ones."""
+    # teacher_distance solves as many or more of them: then these are solved only once.
+    count = max(PICTURED, reference.IMAGES) if prepared.scorer.needs("teacher") else PICTURED
+    images = reference.reference_solution(teacher, prepared.seeds[0], count, guidance=guidance)[:PICTURED]
+    store.add_raw(teacher_stem(teacher.name, str(guidance or "")), {"images": displayed(images).cpu().numpy()})
+
+
+def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
+    """The columns that say what was measured, and on what."""
+    sweep, network, sampler = prepared.sweep, prepared.network(job), job.sampler
+    return {
+        "method": sampler.method.name,
+        "options": sampler.method.options,
+        "recipe": job.recipe,
+        "dataset": sweep.dataset or sweep.preset,
+        "resolution": network.image_shape[-1],
+        "grid": sampler.grid or "",
+        "own_grid": job.default_grid,
+        "steps": sampler.steps,
+        "guidance": str(sampler.guidance or ""),
+        "seeds": ",".join(map(str, prepared.seeds)),
+        "samples": sweep.samples if sweep.quality else None,
+        "device": str(prepared.device),
+        "dtype": sweep.dtype,
+        "batch_size": prepared.batch_size,
+        "compiled": str(sweep.compile).lower(),
+        **network.origin.cost.columns,
+        "environment": fingerprint(prepared.environment),
+        "status": "ok",
+        "error": "",
+        "cell": cell_key(job, prepared),
+        "protocol": prepared.protocol,
+        "command": command_of(job, sweep),
+        "commit": commit(),
+        "utc": utc_now(),
+    }
+
+
+def _as_text(speed: Mapping[str, object]) -> dict[str, object]:
+    """The columns on speed with lists as text, since a cell of a CSV is one value."""
+    return {name: joined(value) if isinstance(value, list) else value for name, value in speed.items()}
+
+
+def _raw_arrays(found: Measurement, scores: Mapping[str, list[float]]) -> dict[str, np.ndarray]:
+    """What is kept beside a row: the first images, the timings in order, and the values per seed block."""
+    first = {} if found.pictured is None else {"images": found.pictured.numpy()}
+    timings = {f"{name}_s": np.array(found.column(name)) for name in ("latency", "inside", "forward")}
+    return first | timings | {name: np.array(values) for name, values in scores.items()}
+
+
+def one_line(error: Exception) -> str:
+    """An exception as a row's reason: its kind, its message and where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message[:300]} ({Path(place.filename).name}:{place.lineno})"

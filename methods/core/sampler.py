@@ -1,0 +1,133 @@
+"""A Sampler combines a method, a step count, a time grid and a guidance: a sampling run, up to the network."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from samplerbench.methods.core.field import Field
+from samplerbench.methods.core.guidance.base import Guidance, Guides
+from samplerbench.methods.core.method import Method
+from samplerbench.methods.core.path import Path
+from samplerbench.methods.core.plugin import SpecError
+from samplerbench.methods.core.recipe import Noise, Recipe
+from samplerbench.methods.core.registry import get_recipe
+from samplerbench.methods.core.tuned_grid import get_grid, is_grid_file
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A method with everything that a sampling run fixes besides the network.
+
+    steps: the number of intervals of the grid; None for an adaptive method.
+    grid: a spec such as `karras[rho=5]`, or the path of a grid file; None for the method's default grid.
+    trained: the recipe whose network it samples; None for the method's default.
+    learned_path: the path of the network, if it was learned and so differs from the recipe's.
+    """
+
+    method: Method
+    steps: int | None = None
+    grid: str | None = None
+    guidance: Guidance | None = None
+    trained: Recipe | None = None
+    learned_path: Path | None = None
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe whose network it samples."""
+        return self.trained or get_recipe(self.method.checkpoint(self.steps))
+
+    @property
+    def path(self) -> Path:
+        """The noise path of that network."""
+        return self.learned_path or self.recipe.path
+
+    @cached_property
+    def times(self) -> Tensor:
+        """The times (n + 1,), float64, computed once. Raises SpecError if the method or grid cannot take `steps`."""
+        reason = self.method.unsupported(self.steps)
+        if reason:
+            raise SpecError(f"{self.method.name} cannot take {self.steps} steps: {reason}.")
+        return get_grid(self.grid or self.method.grid or "uniform")(self.steps or 1, self.path)
+
+    def trajectory(self, field: Field, x: Tensor, noise: Noise, guides: Guides | None = None) -> Iterator[Tensor]:
+        """Yield the states (B, C, H, W) of a sampling run that starts from standard normal noise x.
+
+        guides: the networks that the guidance needs besides the field.
+        Raises SpecError for a number of steps that the method or the grid does not support.
+        """
+        # A GuidedField predicts as a Field does; methods use nothing else of it.
+        guided = cast(Field, self.guidance.guide(field, guides or Guides())) if self.guidance else field
+        return self.method.steps(guided, x * field.path.prior_std, self.times, noise)
+
+    def sample(self, field: Field, x: Tensor, noise: Noise, guides: Guides | None = None) -> Tensor:
+        """The last state of `trajectory`: images (B, C, H, W)."""
+        return deque(self.trajectory(field, x, noise, guides), maxlen=1).pop()
+
+    @cached_property
+    def nfe(self) -> int | None:
+        """Network evaluations per image, counted once, in a dry run on a single pixel; None for an adaptive method.
+
+        Evaluations of a guidance's weaker network count; gradients of a classifier do not.
+        """
+        if self.method.adaptive:
+            return None
+        calls = 0
+
+        def net(x: Tensor, *_: Tensor | None) -> Tensor:
+            nonlocal calls
+            calls += 1
+            return x.repeat(1, outputs, 1, 1)
+
+        outputs = int(self.recipe.network.get("outputs", 1))
+        label = torch.zeros(1, dtype=torch.int64)
+        interval = "intervals" in self.recipe.provides
+        field = Field(net, self.path, self.recipe.target, label, interval, self.recipe.modules())
+        guides = Guides(lambda x, _: x.flatten(1), weak=field)
+        self.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.zeros_like, guides)
+        return calls
+
+    def with_steps(self, steps: int | None) -> "Sampler":
+        """The same sampler with another number of steps."""
+        return replace(self, steps=steps)
+
+    def shortest(self) -> "Sampler":
+        """The same sampler with the fewest steps that the method supports; unchanged if it is adaptive."""
+        if self.method.adaptive:
+            return self
+        # Not `self.grid`, since a grid file may lack this step count.
+        return replace(self, steps=self.method.nearest_steps(1), grid="uniform" if self.method.takes_grid else None)
+
+    def within(self, budget: int) -> "Sampler | None":
+        """The sampler with the most steps whose counted NFE is at most `budget`; None if there is none."""
+        # The number of evaluations does not depend on the times, and a grid file has only some step counts.
+        counted = replace(self, grid="uniform") if self.grid and is_grid_file(self.grid) else self
+
+        def fits(steps: int) -> bool:
+            nfe = counted.with_steps(steps).nfe
+            return nfe is not None and nfe <= budget
+
+        if self.method.step_counts:
+            fitting = list(filter(fits, self.method.step_counts))
+            return self.with_steps(max(fitting)) if fitting else None
+        low, high = 0, budget
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle - 1)
+        return self.with_steps(low) if low else None
+
+
+def trajectory(
+    method: Method, field: Field, x: Tensor, steps: int | None, noise: Noise, grid: str | None = None
+) -> Iterator[Tensor]:
+    """Yield the states (B, C, H, W) of `method` on any field: `Sampler.trajectory` without a guidance."""
+    return Sampler(method, steps, grid, learned_path=field.path).trajectory(field, x, noise)
+
+
+def sample(method: Method, field: Field, x: Tensor, steps: int | None, noise: Noise, grid: str | None = None) -> Tensor:
+    """The images (B, C, H, W) that `method` makes of standard normal noise x: the last state of `trajectory`."""
+    return Sampler(method, steps, grid, learned_path=field.path).sample(field, x, noise)

@@ -1,0 +1,33 @@
+"""Where the numbers of a report come from."""
+
+import json
+
+from samplerbench.report.provenance import commands, origin
+from samplerbench.store.results import load
+
+
+def test_every_cell_has_the_command_that_its_row_recorded(tmp_path, write_run, cell, bench_report):
+    line = "bench run --methods 'ddim[eta=0.5]' --steps 10"
+    rows = [
+        cell("ddim", 5.0, options="eta=0.5", command=line),
+        cell("dopri5", 5.0) | {"steps": None, "command": "bench run --methods dopri5"},
+        cell("old", 6.0, command=""),
+        cell("skipped", float("nan"), status="skipped", command="bench run --methods skipped"),
+    ]
+    results = load(write_run(tmp_path, *rows))
+    assert commands(results.rows) == [("ddim[eta=0.5], 10 steps", line), ("dopri5", "bench run --methods dopri5")]
+    assert bench_report(tmp_path).exit_code == 0
+    assert (
+        f"Each cell by itself:\n\n    {line}\n    bench run --methods dopri5\n" in (tmp_path / "report.md").read_text()
+    )
+    assert "<pre>bench run --methods &#39;ddim[eta=0.5]&#39; --steps 10</pre>" in (tmp_path / "report.html").read_text()
+
+
+def test_the_origin_of_a_run_is_told_in_words(tmp_path, write_run, cell):
+    write_run(tmp_path, cell("a", 5.0))
+    facts = origin(json.loads((tmp_path / "run.json").read_text()) | {"commit": ""})
+    assert facts["commit"] == "unknown"
+    assert facts["weights of ddpm"] == "shipped 123"
+    assert facts["packages"] == "samplerbench 0.1.0"
+    assert facts["seeds"] == "0-4"
+    assert facts["number of reference images"] == "797"
