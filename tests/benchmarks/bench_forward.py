@@ -1,4 +1,4 @@
-"""One forward of the U-Net at both presets.
+"""One forward pass of the U-Net at two presets.
 
 pytest tests/benchmarks/bench_forward.py
 """

@@ -1,4 +1,4 @@
-"""Statistics of features as they stream, and the Frechet distance, beside numpy's and torch-fidelity's.
+"""Streaming statistics of features and the Frechet distance, compared with numpy and torch-fidelity.
 
 pytest tests/benchmarks/bench_statistics.py
 """
@@ -40,7 +40,7 @@ def test_numpy_cov_of_a_batch_of_256(benchmark, extractor):
 
 
 def test_distance(benchmark, pair):
-    """As for every cell but the first, which makes the root."""
+    """As for every cell but the first, which computes the root."""
     samples, others = pair
     benchmark.group = f"Frechet distance of {len(samples.mean)} features"
     reference = Reference(others)

@@ -1,4 +1,4 @@
-"""Host time of a sampling step without its network: ours, the bare arithmetic, and diffusers' scheduler.
+"""Host time of a sampling step without its network: ours, the bare arithmetic, and that of diffusers' schedulers.
 
 pytest tests/benchmarks/bench_steps.py
 """
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from samplerbench.methods import METHODS, DiscreteVP, Field, Linear, get, get_recipe, trajectory
+from samplerbench.testing.small_net import outputs_of, with_outputs
 
 STEPS = 50
 SHAPES = {"tiny": (1, 1, 8, 8), "64 images": (64, 3, 32, 32)}
@@ -17,6 +18,19 @@ SHAPES = {"tiny": (1, 1, 8, 8), "64 images": (64, 3, 32, 32)}
 def x(request):
     torch.manual_seed(0)
     return torch.randn(SHAPES[request.param])
+
+
+def identity(x, *_):
+    return x
+
+
+def field_of(method: str) -> Field:
+    """A network that takes no time, on the path of diffusers' schedulers or, for flows, the straight one."""
+    recipe = get_recipe(get(method).recipe)
+    path, target = (Linear(), "velocity") if isinstance(recipe.path, Linear) else (DiscreteVP(), "eps")
+    outputs = outputs_of(recipe)
+    net = identity if outputs == 1 else with_outputs(identity, outputs)
+    return Field(net, path, target, interval="intervals" in recipe.provides, modules=recipe.modules())
 
 
 def run(method, field, x):
@@ -29,9 +43,7 @@ def run(method, field, x):
 @pytest.mark.parametrize("method", METHODS.names())
 def test_ours(benchmark, x, method):
     benchmark.group = f"{STEPS} steps, {tuple(x.shape)}"
-    straight = isinstance(get_recipe(get(method).recipe).path, Linear)
-    path, target = (Linear(), "velocity") if straight else (DiscreteVP(), "eps")
-    benchmark(run, method, Field(lambda x, *_: x, path, target), x)
+    benchmark(run, method, field_of(method), x)
 
 
 @pytest.mark.parametrize("name", ["DDIMScheduler", "DDPMScheduler"])

@@ -68,7 +68,7 @@ def test_half_precision_features_are_summed_in_double():
 
 
 def test_one_feature_has_no_covariance():
-    with pytest.raises(ValueError, match="two features or more, not 1"):
+    with pytest.raises(ValueError, match="at least two features, not 1"):
         _ = Statistics.of(features(1, 3)).covariance
 
 
@@ -89,7 +89,7 @@ def test_the_distance_is_that_of_an_independent_implementation(width):
     assert ours(torch.from_numpy(a), torch.from_numpy(b)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_kept_root_gives_torch_fidelitys_value_again_and_again():
+def test_the_cached_root_keeps_agreeing_with_torch_fidelity():
     b = features(2000, 128, seed=1)
     reference = Reference(Statistics.of(b))
     for seed, offset in ((2, 0.0), (3, 0.5), (1, 0.0)):
@@ -112,7 +112,7 @@ def test_degenerate_features_have_a_distance():
     assert ours(x, point) == pytest.approx((x.mean(0) - 1).square().sum().item() + torch.cov(x.T).trace().item())
 
 
-def test_features_are_no_distance_from_themselves():
+def test_the_distance_of_features_to_themselves_is_zero():
     x = features(500, 64)
     assert ours(x, x) == pytest.approx(0, abs=1e-9 * torch.cov(x.T).trace().item())
 

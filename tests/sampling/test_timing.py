@@ -1,32 +1,27 @@
-import time
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from samplerbench.models.unet import Attention
-from samplerbench.sampling.timing import (
-    WINDOW,
-    WINDOWS,
-    PeakMemory,
-    Stopwatch,
-    gflops,
-    median_and_iqr,
-    timed,
-    trimmed,
-    warm_up,
-)
+from samplerbench.sampling import timing
+from samplerbench.sampling.timing import WINDOW, WINDOWS, PeakMemory, Stopwatch, gflops, timed, warm_up
+
+CPU = torch.device("cpu")
 
 
-def test_median_and_quartiles():
-    assert median_and_iqr([5.0, 1.0, 2.0, 4.0, 3.0]) == (3.0, 2.0)
+def test_timed_returns_the_result_and_the_seconds(clock):
+    assert timed(lambda: clock.advance(0.05) or "done", CPU) == ("done", pytest.approx(0.05))
 
 
-def test_timed_returns_the_result_and_the_wall_time():
-    result, seconds = timed(lambda: time.sleep(0.05) or "done", torch.device("cpu"))
-    assert result == "done"
-    assert 0.05 <= seconds < 1
+def test_a_stopwatch_keeps_every_lap_and_nothing_in_between(clock):
+    stopwatch = Stopwatch(CPU)
+    for seconds in (0.01, 0.03):
+        clock.advance(1)
+        with stopwatch.lap():
+            clock.advance(seconds)
+    assert stopwatch.seconds() == pytest.approx([0.01, 0.03])
 
 
 def test_flops_of_a_convolution_and_of_cpu_attention_match_a_hand_count():
@@ -39,41 +34,56 @@ def test_flops_of_a_convolution_and_of_cpu_attention_match_a_hand_count():
         assert gflops(lambda: attention(h)) * 1e9 == pytest.approx(projections + products)
 
 
-def test_peak_memory_sees_what_is_allocated_inside_and_forgets_what_was_before():
+def test_peak_memory_includes_what_is_allocated_inside_and_not_what_was_freed_before():
     torch.ones(60_000_000).sum()  # 240 MB, freed again
-    with PeakMemory(torch.device("cpu")) as idle:
+    with PeakMemory(CPU) as idle:
         pass
     if idle.megabytes is None:
         pytest.skip("this kernel does not reset the peak")
-    with PeakMemory(torch.device("cpu")) as busy:
+    with PeakMemory(CPU) as busy:
         torch.ones(30_000_000).sum()  # 120 MB
     assert 100 < busy.megabytes - idle.megabytes < 200
 
 
-def test_warming_up_ends_when_the_medians_agree_and_not_before(monkeypatch):
+@pytest.fixture(params=["cpu", "cuda"])
+def peak(request, monkeypatch) -> SimpleNamespace:
+    """A device whose allocations are the test's: `allocate` raises the peak, which a reset takes back to 100 MB."""
+    peak = SimpleNamespace(device=torch.device(request.param), megabytes=100.0)
+
+    def reset(*_: object) -> bool:
+        peak.megabytes = 100.0
+        return True
+
+    peak.allocate = lambda megabytes: setattr(peak, "megabytes", max(peak.megabytes, 100.0 + megabytes))
+    monkeypatch.setattr(timing, "_reset_process_peak", reset)
+    monkeypatch.setattr(timing, "_process_peak", lambda: peak.megabytes)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: peak.megabytes * 1e6)
+    return peak
+
+
+def test_peak_memory_is_the_highest_of_its_blocks_and_ignores_what_runs_between(peak):
+    memory = PeakMemory(peak.device)
+    for inside, between in ((20, 5000), (30, 7000), (10, 0)):
+        with memory:
+            peak.allocate(inside)
+        peak.allocate(between)
+    assert memory.megabytes == 130
+
+
+def test_peak_memory_is_unknown_where_it_cannot_be_reset(monkeypatch):
+    monkeypatch.setattr(timing, "_reset_process_peak", lambda: False)
+    with PeakMemory(CPU) as memory:
+        pass
+    assert memory.megabytes is None
+
+
+def test_warm_up_ends_once_two_medians_agree_and_not_before(monkeypatch):
     def calls(durations) -> int:
         times = iter(durations)
-        monkeypatch.setattr("samplerbench.sampling.timing.timed", lambda work, device: (work(), next(times)))
-        return len(warm_up(lambda: None, torch.device("cpu")))
+        monkeypatch.setattr(timing, "timed", lambda work, device: (work(), next(times)))
+        return len(warm_up(lambda: None, CPU))
 
     assert calls([1.0] * 99) == 2 * WINDOW
     assert calls([9.0] * WINDOW + [5.0] * WINDOW + [1.0] * 99) == 4 * WINDOW
     assert calls(2.0**-n for n in range(99)) == WINDOW * WINDOWS
-
-
-def test_trimming_ignores_a_few_spoilt_rounds():
-    rounds = np.array([1.00, 1.01, 0.99, 1.02, 0.98, 1.00, 1.01, 0.99, 1.0, 50.0])
-    middle, error, freedom = trimmed(rounds)
-    assert (middle, freedom) == (pytest.approx(1.0, abs=0.01), 5)
-    assert error < 0.02
-    # Without anything to trim it is the ordinary mean and its standard error.
-    assert trimmed(np.array([1.0, 2.0, 3.0])) == pytest.approx((2.0, 3**-0.5, 2))
-
-
-def test_a_stopwatch_keeps_every_lap():
-    stopwatch = Stopwatch(torch.device("cpu"))
-    for pause in (0.01, 0.03):
-        with stopwatch.lap():
-            time.sleep(pause)
-    first, second = stopwatch.seconds()
-    assert 0.01 <= first < second

@@ -1,0 +1,110 @@
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+from samplerbench.methods import Method, Sampler, get, get_guidance, get_recipe, sample
+from samplerbench.sampling.generate import SEGMENTS, Generation, generate, generate_batches, initial_noise, labels_for
+from samplerbench.sampling.noise import ImageNoise, image_labels
+
+
+@dataclass(frozen=True)
+class Levels(Method):
+    """Yields eight constant images, whatever the number of steps."""
+
+    recipe = "flow"
+
+    def steps(self, field, x, times, noise):
+        yield from (torch.full_like(x, level) for level in range(8))
+
+
+@pytest.mark.parametrize("steps", [None, 1, 4, 12])
+def test_a_method_runs_to_its_last_state_however_many_it_yields(steps, flow_network):
+    run = Generation(Sampler(Levels(), steps), flow_network, ImageNoise(0, range(2)))
+    segments = 1
+    while run.advance():
+        segments += 1
+    assert run.images.unique().tolist() == [7]
+    assert 2 <= segments <= 9
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5, 12, 50])
+def test_a_run_pauses_at_most_as_often_as_it_has_segments(steps, flow_network):
+    run = Generation(Sampler(get("flow"), steps), flow_network, ImageNoise(0, range(1)))
+    counts = []
+    with torch.inference_mode():
+        while run.advance():
+            counts.append(run.network.evaluations)
+    assert len(counts) <= SEGMENTS
+    assert counts[-1] == steps
+    assert max(b - a for a, b in zip([0, *counts], counts, strict=False)) <= -(-steps // SEGMENTS)
+
+
+def test_images_are_those_of_the_method_run_by_hand(ddpm_network):
+    recipe, noise = get_recipe("ddpm"), ImageNoise(3, range(4))
+    field = ddpm_network.field(ddpm_network.net, image_labels(3, range(4), 10))
+    with torch.inference_mode():
+        expected = sample(get("ddpm"), field, noise(torch.empty(4, 1, 8, 8)), 3, noise)
+    run = generate(Sampler(get("ddpm"), 3, trained=recipe), ddpm_network, ImageNoise(3, range(4)))
+    torch.testing.assert_close(run.images, expected, rtol=0, atol=0)
+    assert torch.equal(run.labels, image_labels(3, range(4), 10))
+
+
+def test_evaluations_are_counted_and_timed(flow_network):
+    run = generate(Sampler(get("flow[solver=heun]"), 3), flow_network, ImageNoise(0, range(5)))
+    assert (run.nfe, run.network.evaluations) == (6, 30)
+    assert len(run.stopwatch.seconds()) == 6, "one lap for each call"
+
+
+def test_batches_of_any_size_give_the_same_images(flow_network):
+    sampler = Sampler(get("dpmpp_2m"), 3, trained=get_recipe("flow"))
+    together = generate(sampler, flow_network, ImageNoise(2, range(7))).images
+    runs = list(generate_batches(sampler, flow_network, 2, 7, batch_size=3))
+    assert [len(run.images) for run in runs] == [3, 3, 1]
+    torch.testing.assert_close(torch.cat([run.images for run in runs]), together, rtol=1e-4, atol=1e-4)
+
+
+# On the straight path four uniform steps start at sigma / alpha = inf, 3, 1, 0.33.
+@pytest.mark.parametrize(("spec", "each"), [("cfg", 8), ("cfg[high=1]", 6), ("auto", 8), ("classifier", 4)])
+def test_guided_images_are_the_same_at_any_batch_size_and_their_evaluations_are_counted(spec, each, guided_network):
+    sampler = Sampler(get("dpmpp_2m"), 4, "uniform", get_guidance(spec), get_recipe("flow"))
+
+    def images(indices):
+        run = generate(sampler, guided_network, ImageNoise(0, indices))
+        assert run.network.evaluations == each * len(indices)
+        assert len(run.stopwatch.seconds()) == each
+        return run.images
+
+    together = images(range(6))
+    torch.testing.assert_close(torch.cat([images(range(4)), images(range(4, 6))]), together, rtol=1e-4, atol=1e-4)
+
+
+def test_autoguidance_extrapolates_from_the_weaker_network(guided_network):
+    def images(spec):
+        sampler = Sampler(get("flow"), 1, guidance=get_guidance(spec))
+        return generate(sampler, guided_network, ImageNoise(0, range(3))).images
+
+    strong, weak, beyond = (images(f"auto[weight={weight}]") for weight in (1, 0, 2.5))
+    assert (strong - weak).abs().mean() > 0.01
+    torch.testing.assert_close(beyond, weak + 2.5 * (strong - weak), rtol=1e-4, atol=1e-4)
+
+
+def test_the_state_is_single_precision_or_better(flow_network, load):
+    low, exact = replace(flow_network, dtype=torch.bfloat16), load("flow", "mixture")
+    for network, dtype in ((low, torch.float32), (flow_network, torch.float32), (exact, torch.float64)):
+        assert initial_noise(network, ImageNoise(0, range(2))).dtype == dtype
+
+
+def test_a_low_precision_network_is_called_in_its_own(flow_network):
+    low = replace(flow_network, net=deepcopy(flow_network.eager).bfloat16(), dtype=torch.bfloat16)
+    seen = []
+    low.net.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0].dtype, output.dtype)))
+    run = generate(Sampler(get("flow"), 2), low, ImageNoise(0, range(2)))
+    assert seen == [(torch.bfloat16, torch.bfloat16)] * 2
+    assert run.images.dtype == torch.float32
+
+
+def test_a_network_without_classes_has_no_labels(flow_network, load):
+    assert labels_for(load("flow", "mixture"), 0, range(3)) is None
+    assert torch.equal(labels_for(flow_network, 5, range(3)), image_labels(5, range(3), 10))
