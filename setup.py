@@ -13,8 +13,12 @@ FOLDERS = {
 }
 
 
-class TypedBuild(build_py):
-    """Adds the marker that tells type checkers to read our annotations (PEP 561)."""
+class Build(build_py):
+    """Leaves out our own tests of the contract, and adds the marker of a package with annotations (PEP 561)."""
+
+    def find_package_modules(self, package, package_dir):
+        modules = super().find_package_modules(package, package_dir)
+        return [module for module in modules if not module[1].startswith("test_")]
 
     def run(self):
         super().run()
@@ -23,7 +27,7 @@ class TypedBuild(build_py):
 
 
 setup(
-    cmdclass={"build_py": TypedBuild},
+    cmdclass={"build_py": Build},
     package_dir=FOLDERS,
     packages=[
         name

@@ -92,7 +92,8 @@ class Extractor:
         layers = list(LAYERS.get(name, (name,))[: 1 + logits])
 
         net = create_feature_extractor(name, layers, cuda=False, verbose=False, feature_extractor_weights_path=weights)
-        self.width, self.digest = (2048, INCEPTION_WEIGHTS[-12:-4]) if name == INCEPTION else (net.width, net.digest)
+        self.width: int = 2048 if name == INCEPTION else net.width
+        self.digest: str = INCEPTION_WEIGHTS[-12:-4] if name == INCEPTION else net.digest
         self.net = net.to(device)
 
     @torch.inference_mode()

@@ -55,7 +55,7 @@ class CheckpointKey:
         """Read the file. Raises InputError if there is none, CheckpointError if it is damaged."""
         checkpoint = load(self.find(folder))
         source = "shipped" if checkpoint.path == self.shipped else str(checkpoint.path)
-        return checkpoint, Origin(source, checkpoint.digest, read_cost(checkpoint), checkpoint.metadata)
+        return checkpoint, Origin(source, checkpoint.digest, read_cost(checkpoint), checkpoint.facts)
 
 
 def load_network(
@@ -90,11 +90,12 @@ def load_network(
 def trained_unet(checkpoint: Checkpoint, recipe: str, dataset: Dataset) -> UNet:
     """The U-Net of a checkpoint. Raises CheckpointError if it was trained for another recipe or other images."""
     unet = checkpoint.unet()
-    trained = (checkpoint.metadata.get("recipe"), unet.config.resolution, unet.config.image_channels)
-    if trained != (recipe, dataset.resolution, dataset.channels):
+    config, found = unet.config, checkpoint.facts.recipe
+    if (found, config.resolution, config.image_channels) != (recipe, dataset.resolution, dataset.channels):
+        size = f"{config.image_channels}x{config.resolution}x{config.resolution}"
         raise CheckpointError(
-            f"{checkpoint.path} was trained for {trained[0]} on {trained[2]}x{trained[1]}x{trained[1]} images, not for "
-            f"{recipe} on {dataset.name}: restore the right file or retrain it."
+            f"{checkpoint.path} was trained for {found or 'an unknown recipe'} on {size} images, not for {recipe} on "
+            f"{dataset.name}: restore the right file or retrain it."
         )
     return unet
 
@@ -120,7 +121,7 @@ def architecture_of(recipe: Recipe, preset: str) -> UNetConfig:
 def _ready(
     unet: UNet, recipe: Recipe, origin: Origin, device: torch.device, dtype: torch.dtype, compiled: bool
 ) -> LoadedNetwork:
-    unet = unet.eval().requires_grad_(False).to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    unet = unet.eval().requires_grad_(False).to(device, dtype).to(memory_format=torch.channels_last)
     config = unet.config
     provides = recipe.provides | ({"labels"} if config.classes else set())
     if origin.cost.teacher:  # distilled, whatever recipe reads it
@@ -138,7 +139,7 @@ def _with_solver(
     """The network of the recipe's teacher, with the solver learned for it."""
     teacher = load_network(str(recipe.teacher), dataset, folder, device, dtype, compiled)
     checkpoint, origin = CheckpointKey(dataset.name, str(recipe)).load(folder)
-    if checkpoint.metadata.get("teacher_digest") != teacher.origin.digest:
+    if checkpoint.facts.teacher_digest != teacher.origin.digest:
         raise CheckpointError(
             f"{checkpoint.path} was trained for another checkpoint of {recipe.teacher} than {teacher.origin}: retrain "
             f"it with `bench train {recipe} --dataset {dataset.name}`, or leave {recipe} out."

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from samplerbench.data.distributions import Distribution
 from samplerbench.methods import Field, Guidance, Path, Target
+from samplerbench.models import CheckpointFacts
 from samplerbench.networks.training_cost import UNKNOWN, TrainingCost
 
 
@@ -18,13 +19,13 @@ class Origin:
     source: "shipped", "random", "exact", or the path of the user's own checkpoint.
     digest: of the checkpoint file, or "random", or the name of a data set with a closed form.
     cost: of the training; unknown for a network without a checkpoint.
-    facts: the checkpoint's metadata.
+    facts: what the checkpoint records.
     """
 
     source: str
     digest: str
     cost: TrainingCost = UNKNOWN
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: CheckpointFacts = field(default_factory=CheckpointFacts)
 
     def __str__(self) -> str:
         return f"{self.source} {self.digest}"

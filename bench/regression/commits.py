@@ -15,7 +15,7 @@ from samplerbench.regression.checkout import Checkout, both_checkouts
 from samplerbench.regression.compare import compare
 from samplerbench.regression.isolated_run import run_in, split_options
 from samplerbench.regression.rule import RATIOS, Rule
-from samplerbench.regression.verdicts import Verdict
+from samplerbench.regression.verdicts import Status, Verdict
 from samplerbench.store.protocol import protocol_facts
 from samplerbench.store.run_directory import read_results
 
@@ -37,10 +37,10 @@ def compare_commits(reference: str, sweep: str | None, rules: Sequence[Rule]) ->
         facts = [protocol_facts(runs[0]) for runs in (before, after)]
         frames = [[read_results(run) for run in runs] for runs in (before, after)]
         verdicts = compare(frames[0][0], frames[1][0], list(given.values()), facts)
-        slower = compare_speed(*frames, speed)
+        slower = compare_speed(frames[0], frames[1], speed)
         if any(verdict.status == "regression" for verdict in slower):
-            again = _measure(*checkouts, options, Path(folder, "again"))
-            slower = confirm(slower, compare_speed(*(map(read_results, runs) for runs in again), speed))
+            before, after = _measure(*checkouts, options, Path(folder, "again"))
+            slower = confirm(slower, compare_speed(map(read_results, before), map(read_results, after), speed))
     return [verdict for verdict in verdicts if verdict.status != "info"] + slower
 
 
@@ -74,7 +74,7 @@ def confirm(first: Sequence[Verdict], second: Sequence[Verdict]) -> list[Verdict
 def _compare_pairs(rule: Rule, cell: str, timed: Sequence[tuple[float, float]]) -> Verdict:
     ratios = " and ".join(f"{new / old:.3f}" for old, new in timed)
     worse = [new - old > rule.margin(old) for old, new in timed]
-    status = "regression" if all(worse) else "inconclusive" if any(worse) else "ok"
+    status: Status = "regression" if all(worse) else "inconclusive" if any(worse) else "ok"
     reason = f"{ratios} times that of the other commit, run in turn; {rule}"
     return Verdict(cell, rule.field, timed[0][0], timed[0][1], status, reason)
 

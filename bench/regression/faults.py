@@ -25,7 +25,7 @@ class Faulty(Method, ABC):
     timed: ClassVar[bool] = False
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]  # a class attribute of other plug-ins
         return self.inner.name
 
     @property

@@ -27,18 +27,18 @@ Found = tuple[Status, str]  # and the reason
 def compare_field(rule: Rule, before: pd.Series, after: pd.Series) -> Verdict:
     """The verdict of a rule on a cell with status ok in both runs, whose field the baseline (`before`) measured."""
     old, new = before[rule.field], after.get(rule.field, np.nan)
-    if pd.isna(new):
-        status, reason = "missing", "the new run did not measure it"
-    elif rule.field in MACHINE and not same_machine(before, after):
-        status = "inconclusive"
-        reason = f"{old:.3g} and {new:.3g} on another machine or with other versions: not compared"
-    elif rule.field not in COST:
-        status, reason = _compare_blocks(rule, before, after)
-    elif rule.field in ROUNDS:
-        status, reason = _compare_rounds(rule, before, after)
-    else:
-        status, reason = _compare_exactly(rule, old, new)
+    status, reason = _find(rule, before, after, old, new)
     return Verdict(cell_name(before), rule.field, float(old), float(new), status, reason)
+
+
+def _find(rule: Rule, before: pd.Series, after: pd.Series, old: float, new: float) -> Found:
+    if pd.isna(new):
+        return "missing", "the new run did not measure it"
+    if rule.field in MACHINE and not same_machine(before, after):
+        return "inconclusive", f"{old:.3g} and {new:.3g} on another machine or with other versions: not compared"
+    if rule.field not in COST:
+        return _compare_blocks(rule, before, after)
+    return _compare_rounds(rule, before, after) if rule.field in ROUNDS else _compare_exactly(rule, old, new)
 
 
 def same_machine(before: pd.Series, after: pd.Series) -> bool:

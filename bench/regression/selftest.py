@@ -13,6 +13,7 @@ from torch import Tensor
 
 from samplerbench.data.dataset import to_float, to_uint8
 from samplerbench.methods import METHODS, Method
+from samplerbench.metrics.scoring import Scorer
 from samplerbench.regression.compare import compare
 from samplerbench.regression.faults import (
     ExtraEvaluation,
@@ -118,6 +119,7 @@ def _level_for(rise: float, prepared: Prepared, blocks: Sequence[int]) -> float:
     """The standard deviation of the pixel noise that raises the mean FID of these seed blocks by `rise`, bisected."""
     clean, generator = [_images(prepared, block) for block in blocks], torch.Generator().manual_seed(0)
     noise = [torch.randn(images.shape, generator=generator) for images in clean]
+    assert isinstance(prepared.scorer, Scorer)
     real = prepared.scorer.real
 
     def fid(level: float) -> float:

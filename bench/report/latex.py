@@ -55,7 +55,7 @@ def _order(results: Results, shown: pd.Index) -> list[list]:
 
 def _best(results: Results) -> dict[int, str]:
     """The rows to set in bold, with the column of their FID. Without seed blocks, ties cannot be told."""
-    found = {}
+    found: dict[int, str] = {}
     for group in results.groups:
         for ranks in map(ranked, nfe_groups(group.scored)):
             if len(ranks) > 1:

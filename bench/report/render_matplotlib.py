@@ -1,6 +1,7 @@
 """Charts and samples as PNG files, by matplotlib."""
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
@@ -32,7 +33,7 @@ def figure(chart: Chart) -> Figure:
     axes = figure.subplots()
     axes.set(xscale="log", yscale="log", xlabel=chart.x.title, ylabel=chart.y.title)
     axes.grid(alpha=0.3)
-    drawn = {series.name: _draw_series(axes, series) for series in chart.series}
+    drawn: dict[str, Any] = {series.name: _draw_series(axes, series) for series in chart.series}
     if chart.front.x:
         drawn[FRONT] = axes.plot(chart.front.x, chart.front.y, color=GOLD, linewidth=6, alpha=0.5,
                                  drawstyle="steps-post", zorder=0)[0]  # fmt: skip
@@ -72,7 +73,7 @@ def samples(tiles: Gallery) -> Figure:
 
 
 def _draw_series(axes: Axes, series: Series) -> ErrorbarContainer:
-    bars = [series.below, series.above] if series.above else None
+    bars: Any = [series.below, series.above] if series.above else None
     look, points = series.look, series.points
     return axes.errorbar(points.x, points.y, bars, series.beside, color=look.colour, fmt=MARKERS[look.symbol],
                          linestyle=LINES[look.dash], linewidth=1.3, markersize=5, capsize=3)  # fmt: skip

@@ -59,11 +59,11 @@ def _axis(axis: Axis) -> dict[str, object]:
 
 def _add_series(figure: go.Figure, series: Series) -> None:
     look = series.look
-    bars = {"color": look.colour, "thickness": 1.2, "width": 4}
+    bars: dict[str, object] = {"color": look.colour, "thickness": 1.2, "width": 4}
     _add(
         figure, series.name, series.points, mode="lines+markers",
-        error_y=series.above and bars | {"array": series.above, "arrayminus": series.below},
-        error_x=series.beside and bars | {"array": series.beside},
+        error_y=bars | {"array": series.above, "arrayminus": series.below} if series.above else None,
+        error_x=bars | {"array": series.beside} if series.beside else None,
         line={"color": look.colour, "width": 1.5, "dash": look.dash}, marker={"symbol": look.symbol, "size": 8},
     )  # fmt: skip
 

@@ -40,7 +40,9 @@ def table(results: Results) -> pd.DataFrame:
         return pd.DataFrame()
     telling = [column for column in TELLING if results.rows[column].nunique() > 1]
     marked = results.rows.assign(grid=grids(results.rows.to_dict("records")))
-    texts, floors, ceilings = {}, [], []
+    texts: dict[object, Cells] = {}
+    floors: list[Cells] = []
+    ceilings: list[Cells] = []
     for group in results.groups:
         texts |= _texts(group, marked.loc[group.rows.index], telling)
         protocol = {"protocol": group.rows["protocol"].iloc[0]} if "protocol" in telling else {}
@@ -103,7 +105,7 @@ def _texts(group: Results, rows: pd.DataFrame, telling: list[str]) -> dict[objec
     """The cells of every row of one protocol. rows: those of the group, with marked grids."""
     rank, front, fewer = rank_texts(group.scored), fronts(group), regressions_in_nfe(group.scored)
     columns = {heading(column, group.quality): column for column in metric_columns(group) if column.label}
-    texts = {}
+    texts: dict[object, Cells] = {}
     for index, row in rows.iterrows():
         told = {TELLING[column]: str(row[column]) for column in telling}
         judged = {WORSE: number(fewer.get(index, np.nan), "{:g} NFE"), "rank": rank.get(index, "")}
@@ -168,7 +170,7 @@ def _ceiling(group: Results) -> Cells:
 
 def _first(rows: pd.DataFrame, name: str) -> float:
     """The first value of a column, which all rows of a protocol share; NaN if there is none."""
-    values = rows[name].dropna() if name in rows else []
+    values = rows[name].dropna() if name in rows else pd.Series(dtype="float64")
     return values.iloc[0] if len(values) else np.nan
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,7 @@ def split_numbers(text: str) -> np.ndarray:
     return np.array(text.split(), dtype=np.float64)
 
 
-def blocks(row: Mapping[str, object], metric: str = "fid") -> np.ndarray:
+def blocks(row: Mapping[str, Any], metric: str = "fid") -> np.ndarray:
     """The values of a metric, one for each seed block; its mean alone if they were not kept."""
     try:
         values = json.loads(row["scores_per_seed"] or "{}").get(metric)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -9,7 +10,7 @@ import pandas as pd
 TELLING = "recipe grid guidance dtype compiled".split()
 DEFAULT = " (default)"
 
-Row = Mapping[str, object]
+Row = Mapping[str, Any]
 
 
 def label(row: Row) -> str:

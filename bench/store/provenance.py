@@ -35,7 +35,10 @@ def code_digest(method: type) -> str:
 
 def _folder(package: str) -> Path:
     """Where a package's files are, found without importing it."""
-    return Path(next(iter(find_spec(package).submodule_search_locations)))
+    spec = find_spec(package)
+    locations = spec.submodule_search_locations if spec else None
+    assert locations, f"{package} is not a package"
+    return Path(next(iter(locations)))
 
 
 @cache

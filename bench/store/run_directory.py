@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ class RunDirectory:
     def add_raw(self, cell: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep what a row was made from: timings, per-block values and the first images."""
         partial = self.folder / "raw" / f"{cell}.partial.npz"
-        np.savez_compressed(partial, **arrays)
+        np.savez_compressed(partial, **dict[str, Any](arrays))
         os.replace(partial, partial.with_name(f"{cell}.npz"))
 
     def images(self, cell: str, samples: int) -> "SavedImages":
@@ -81,7 +82,9 @@ class SavedImages:
 
     def __init__(self, folder: Path, cell: str, samples: int):
         self.folder, self.cell, self.samples = folder, cell, samples
-        self.block, self.array, self.filled = None, None, 0
+        self.block: int | None = None
+        self.array: np.memmap | None = None
+        self.filled = 0
 
     def __enter__(self) -> "SavedImages":
         self.folder.mkdir(exist_ok=True)
@@ -97,6 +100,7 @@ class SavedImages:
             self.block, self.filled = block, 0
             shape = (self.samples, *images.shape[1:])
             self.array = np.lib.format.open_memmap(self._path(".partial"), "w+", images.dtype, shape)
+        assert self.array is not None
         self.array[self.filled : self.filled + len(images)] = images
         self.filled += len(images)
 
