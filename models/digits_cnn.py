@@ -1,4 +1,4 @@
-"""The small classifier whose features measure quality on the digits: `digits-cnn`."""
+"""The small classifier whose features FID and other metrics use on the digits: `digits-cnn`."""
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +10,12 @@ KERNEL = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])[None,
 
 
 class DigitsCNN(nn.Module):
-    """Three convolutions on 8x8 images and one linear layer of features. forward: (B, 1, 8, 8) -> logits (B, 13).
+    """Three convolutions on 8x8 images and a linear layer of features. forward: (B, 1, 8, 8) -> logits (B, 13).
 
-    It learns to tell the ten digits apart and, so that its features see what few-step samplers get wrong, a clean image
-    from a noisy and from a blurred one: ten logits for the digit and three for the damage. Small random deformations
-    keep it from learning the training images by heart, which would make their features unlike those of held-out ones.
+    It is trained to classify the ten digits and, to make its features sensitive to the errors of few-step samplers,
+    whether an image is clean, noisy or blurred: ten logits for the digit and three for the damage. Small random
+    deformations keep it from memorising the training images, whose features would then differ from those of held-out
+    images.
     """
 
     def __init__(self):
@@ -36,7 +37,7 @@ class DigitsCNN(nn.Module):
         return self.classify(self.dropout(self.features(images)))
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The cross-entropies of the digit and of the damage, which is drawn here, of each image (B,)."""
+        """The sum of both cross-entropies of each image (B,), for images that are deformed and damaged at random."""
         damage = torch.randint(3, (len(images),), device=images.device)
         logits = self(_damaged(_deformed(images), damage))
         digit = F.cross_entropy(logits[:, :DIGITS], labels, reduction="none")
@@ -49,18 +50,18 @@ def blur(images: Tensor) -> Tensor:
 
 
 def _damaged(images: Tensor, damage: Tensor) -> Tensor:
-    """Images as they are (0), with noise (1) or blurred (2), each to a random degree."""
+    """Images unchanged (0), with noise (1) or blurred (2), each to a random degree."""
     degree = torch.rand(len(images), 1, 1, 1, device=images.device)
     noisy = images + 0.5 * degree * torch.randn_like(images)
     blurred = torch.lerp(images, blur(images), degree)
     return torch.stack((images, noisy, blurred))[damage, torch.arange(len(images), device=images.device)]
 
 
-def _deformed(images: Tensor, share: float = 0.8) -> Tensor:
-    """A share of the images rotated, scaled, sheared and moved a little."""
+def _deformed(images: Tensor, fraction: float = 0.8) -> Tensor:
+    """A random fraction of the images, slightly rotated, scaled, sheared and shifted; the others unchanged."""
     spread = torch.tensor([[0.12, 0.3, 0.12], [0.2, 0.12, 0.12]], device=images.device)
     offsets = (torch.rand(len(images), 2, 3, device=images.device) * 2 - 1) * spread
     grid = F.affine_grid(torch.eye(2, 3, device=images.device) + offsets, list(images.shape), align_corners=False)
     deformed = (F.grid_sample(images + 1, grid, mode="bicubic", align_corners=False) - 1).clamp(-1, 1)
-    chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < share
+    chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < fraction
     return torch.where(chosen, deformed, images)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 class EMA:
     """avg <- d avg + (1 - d) weights, with d = min(decay, (1 + n) / (10 + n)) at update n.
 
-    The ramp keeps a short run from evaluating its initial weights.
+    The ramp keeps the initial weights out of the average of a short training.
+    weights: the averages, by their names in the network's state dict.
     """
 
     def __init__(self, net: nn.Module, decay: float = 0.999):
@@ -17,7 +18,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
-        """Move the average towards the network's present weights."""
+        """Move the average towards the network's current weights."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         state = net.state_dict()

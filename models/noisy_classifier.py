@@ -1,4 +1,4 @@
-"""The classifier that classifier guidance asks: which class a noisy image belongs to."""
+"""The classifier of noisy images for classifier guidance."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from samplerbench.models.unet import Downsample, Stage, TimeEmbedding
 
-LEAST_NOISE, MOST_NOISE = 10.0, -10.0  # the log-SNRs between which it is trained
+MAX_LOG_SNR, MIN_LOG_SNR = 10.0, -10.0  # the range it is trained on
 
 
 @dataclass(frozen=True)
 class NoisyClassifierConfig:
-    """The architecture, as it is written into a checkpoint.
+    """The architecture, as stored in a checkpoint.
 
-    channels: width at full resolution; each halving, down to 4 pixels, doubles it up to four times that.
+    channels: width at full resolution; each halving, down to 4 pixels, doubles it, up to four times this width.
     classes: number of labels.
     """
 
@@ -27,11 +27,11 @@ class NoisyClassifierConfig:
 
 
 class NoisyClassifier(nn.Module):
-    """The encoder of a U-Net that sees the log-SNR in the place of a time, and so serves every path.
+    """The encoder of a U-Net, conditioned on the log-SNR instead of the time, and so applicable to every path.
 
     forward(x, log_snr): x (B, C, H, W) of variance-preserving scale, x_t / sqrt(alpha^2 + sigma^2); log_snr (B,).
-    Returns logits (B, classes). They carry the factor alpha / sqrt(alpha^2 + sigma^2): without signal all classes are
-    equal, and the gradient fades with the signal as that of the exact classifier does.
+    Returns logits (B, classes). They are scaled by alpha / sqrt(alpha^2 + sigma^2): without signal all classes are
+    equally likely, and the gradient fades with the signal, as that of the exact classifier does.
     """
 
     def __init__(self, config: NoisyClassifierConfig):
@@ -49,16 +49,16 @@ class NoisyClassifier(nn.Module):
         self.classify = nn.Linear(current, config.classes)
 
     def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
-        known = log_snr.clamp(MOST_NOISE, LEAST_NOISE)
-        embedding = self.time((known - MOST_NOISE) / (LEAST_NOISE - MOST_NOISE))
+        clamped = log_snr.clamp(MIN_LOG_SNR, MAX_LOG_SNR)
+        embedding = self.time((clamped - MIN_LOG_SNR) / (MAX_LOG_SNR - MIN_LOG_SNR))
         h = self.conv_in(x)
         for stage in self.stages:
             h = stage(h, embedding)
         return torch.sigmoid(log_snr).sqrt()[:, None] * self.classify(F.silu(h).mean((2, 3)))
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The cross-entropy of each image (B,), at a log-SNR that is drawn here, uniformly."""
-        log_snr = torch.rand(len(images), device=images.device) * (LEAST_NOISE - MOST_NOISE) + MOST_NOISE
+        """The cross-entropy of each image (B,), noised to a uniformly random log-SNR."""
+        log_snr = torch.rand(len(images), device=images.device) * (MAX_LOG_SNR - MIN_LOG_SNR) + MIN_LOG_SNR
         alpha, sigma = (torch.sigmoid(sign * log_snr).sqrt().view(-1, 1, 1, 1) for sign in (1, -1))
         noisy = alpha * images + sigma * torch.randn_like(images)
         return F.cross_entropy(self(noisy, log_snr), labels, reduction="none")

@@ -1,4 +1,4 @@
-"""The U-Net that every method shares."""
+"""The U-Net that all methods share."""
 
 from dataclasses import dataclass, replace
 from math import gcd, log
@@ -7,17 +7,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+MAX_BLOCKS = 100
+
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """The architecture, as it is written into a checkpoint.
+    """The architecture, as stored in a checkpoint. Raises ValueError for a number of blocks that is not plausible.
 
     channels: width at full resolution; `multipliers` give the width at each resolution, from fine to coarse.
+    blocks: residual blocks per resolution.
     attention: resolutions (pixels) at which self-attention follows each residual block.
     classes: number of labels; 0 for a network without labels. Label `classes` is the null class.
-    interval: whether the network sees a second time, as MeanFlow and shortcut models do.
-    outputs: how many images the network returns, channel after channel.
-    time_scale: factor on t before the sinusoidal embedding; interval methods, which differentiate in t, need a low one.
+    interval: whether the network is conditioned on (t, s), as those of MeanFlow and shortcut models are.
+    outputs: the output has this many times the channels of the image.
+    time_scale: factor on t before the sinusoidal embedding; methods that differentiate in t need a low one.
     """
 
     resolution: int = 8
@@ -32,6 +35,10 @@ class UNetConfig:
     outputs: int = 1
     time_scale: float = 1000.0
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.blocks <= MAX_BLOCKS:  # the metadata of a damaged checkpoint may say anything
+            raise ValueError(f"a U-Net has 1 to {MAX_BLOCKS} blocks per resolution, not {self.blocks}")
+
 
 HEAD_WIDTH = 64  # channels per attention head
 PRESETS = {
@@ -42,7 +49,7 @@ PRESETS = {
 
 
 def weaker(config: UNetConfig) -> UNetConfig:
-    """Half as wide, with one block at each resolution: a network for autoguidance to move away from."""
+    """Half as wide, with one block per resolution: the weaker network for autoguidance."""
     return replace(config, channels=config.channels // 2, blocks=1)
 
 
@@ -51,7 +58,7 @@ def _norm(channels: int) -> nn.GroupNorm:
 
 
 def _zero(layer: nn.Module) -> nn.Module:
-    """A layer that starts at zero, so that its residual branch starts as the identity."""
+    """The layer, initialised to zero, so that its residual block starts as the identity."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
@@ -62,19 +69,21 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, channels: int, width: int, scale: float):
         super().__init__()
-        rates = scale * torch.exp(-log(10_000) * torch.arange(channels // 2) / (channels // 2))
+        rates = torch.arange(channels // 2)
+        if not rates.is_meta:  # there only shapes count, and arithmetic would import torch's compiler, for seconds
+            rates = scale * torch.exp(-log(10_000) * rates / (channels // 2))
         self.register_buffer("rates", rates, persistent=False)
         self.layers = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
-        # The angles reach `scale`, where bfloat16 resolves only whole radians: keep them in float32.
+        # The angles reach `scale`, where bfloat16 cannot resolve a radian: keep them in float32.
         angles = t.float()[:, None] * self.rates.float()
         waves = torch.cat((angles.sin(), angles.cos()), dim=1)
         return self.layers(waves.to(self.layers[0].weight.dtype))
 
 
 class ResidualBlock(nn.Module):
-    """norm, SiLU, conv, norm scaled and shifted by the embedding, SiLU, dropout, conv; plus the input."""
+    """x + f(x), f: norm, SiLU, conv, norm scaled and shifted by the embedding, SiLU, dropout, conv."""
 
     def __init__(self, inputs: int, outputs: int, width: int, dropout: float):
         super().__init__()
@@ -94,7 +103,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over the pixels, with a residual connection."""
+    """x + self-attention over the pixels of x (B, C, H, W)."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -112,7 +121,7 @@ class Attention(nn.Module):
 
 
 class Stage(nn.Module):
-    """A residual block and, at the resolutions that have it, attention."""
+    """A residual block, followed by attention if `attention`."""
 
     def __init__(self, inputs: int, outputs: int, width: int, dropout: float, attention: bool):
         super().__init__()
@@ -147,7 +156,7 @@ class UNet(nn.Module):
     """DDPM's U-Net (arXiv 2006.11239, appendix B) with scale-shift time embedding (arXiv 2102.09672).
 
     forward(x, t, label=None, s=None): x (B, C, H, W), times t (B,) in [0, 1], labels (B,) with `classes` for the null
-    class (None: all null), a second time s (B,) for interval networks. Returns a prediction (B, outputs C, H, W).
+    class (None: all null), end times s (B,) if `interval`. Returns a prediction (B, outputs * C, H, W).
     """
 
     def __init__(self, config: UNetConfig):
@@ -158,7 +167,7 @@ class UNet(nn.Module):
         self.time = TimeEmbedding(channels, width, config.time_scale)
         self.second_time = TimeEmbedding(channels, width, config.time_scale) if config.interval else None
         if config.interval:
-            _zero(self.second_time.layers[-1])  # an interval network begins as one of moments
+            _zero(self.second_time.layers[-1])  # initially, the output does not depend on s
         self.label = nn.Embedding(config.classes + 1, width) if config.classes else None
         self.conv_in = nn.Conv2d(config.image_channels, channels, 3, padding=1)
 
@@ -195,7 +204,11 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None, s: Tensor | None = None) -> Tensor:
         if (s is None) == self.config.interval:
-            raise ValueError(f"an interval network takes a second time s; this one has interval={self.config.interval}")
+            raise ValueError(
+                "this network is conditioned on (t, s): give the end time s"
+                if self.config.interval
+                else "this network is conditioned on t only: leave out the end time s"
+            )
         embedding = self.time(t)
         if self.second_time is not None:
             embedding = embedding + self.second_time(s)

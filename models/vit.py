@@ -1,4 +1,4 @@
-"""DINOv2's vision transformer, with the names of its published state dict (arXiv 2304.07193)."""
+"""DINOv2's vision transformer, whose state dict has the names of the published one (arXiv 2304.07193)."""
 
 import torch
 import torch.nn.functional as F
@@ -9,15 +9,16 @@ HEAD = 64  # channels of an attention head, in every size of DINOv2
 
 
 class VisionTransformer(nn.Module):
-    """The Vision Transformer of DINOv2 (arXiv 2304.07193), without registers. forward: (B, 3, H, W) -> (B, D).
+    """The vision transformer of DINOv2 (arXiv 2304.07193), without registers. forward: (B, 3, H, W) -> (B, D).
 
-    Positions were learned on a grid of side x side patches, and are resized to the grid of the image.
+    width: D. depth: the number of blocks. The position embeddings, learned on side x side patches, are resized to the
+    patches of the (square) image.
     """
 
     def __init__(self, width: int, depth: int, side: int = 37):
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.mask_token = nn.Parameter(torch.zeros(1, width))  # for training alone, but part of the file
+        self.mask_token = nn.Parameter(torch.zeros(1, width))  # used in training only, but part of the file
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + side**2, width))
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, PATCH, stride=PATCH)})
         self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
@@ -33,17 +34,17 @@ class VisionTransformer(nn.Module):
         return self.norm(x)[:, 0]
 
     def _positions(self, side: int) -> Tensor:
-        """The positions (1, D, side, side) of square images."""
+        """The position embeddings (1, D, side, side) of an image of side x side patches."""
         learned = round((self.pos_embed.shape[1] - 1) ** 0.5)
         grid = self.pos_embed[:, 1:].unflatten(1, (learned, learned)).permute(0, 3, 1, 2)
         if side == learned:
             return grid
-        # The published features were made with this 0.1 in the scale, once added against rounding.
+        # The published features were computed with this 0.1, which guards against rounding, in the scale.
         return F.interpolate(grid, scale_factor=(side + 0.1) / learned, mode="bicubic")
 
 
 class Block(nn.Module):
-    """x + ls1(attn(norm1(x))), then x + ls2(mlp(norm2(x))), on tokens (B, T, D)."""
+    """x + ls1 attn(norm1(x)), then x + ls2 mlp(norm2(x)), on tokens (B, T, D)."""
 
     def __init__(self, width: int):
         super().__init__()

@@ -58,28 +58,22 @@ def read_cost(checkpoint: Checkpoint) -> TrainingCost:
 
     Raises CheckpointError if that is damaged.
     """
-    metadata = checkpoint.metadata
-    teacher = metadata.get("origin", "")
+    facts = checkpoint.facts
     try:
-        if "cost" not in metadata:
-            iterations = metadata.get("iterations")
-            return TrainingCost(teacher, None if iterations is None else int(iterations))
-        iterations, seconds, teacher_nfe = _parts(json.loads(metadata["cost"]))
+        if not facts.cost:
+            return TrainingCost(facts.origin, int(facts.iterations) if facts.iterations else None)
+        iterations, seconds, teacher_nfe = _parts(json.loads(facts.cost))
     except (KeyError, TypeError, ValueError) as error:
+        recorded = f"its cost is {facts.cost!r}" if facts.cost else f"its iterations is {facts.iterations!r}"
         raise CheckpointError(
-            f"{checkpoint.path} holds no valid training cost ({_recorded(metadata)}): restore or retrain it."
+            f"{checkpoint.path} holds no valid training cost ({recorded}): restore or retrain it."
         ) from error
-    return TrainingCost(teacher, int(iterations), seconds, int(teacher_nfe))
+    return TrainingCost(facts.origin, int(iterations), seconds, int(teacher_nfe))
 
 
 def _parts(cost: Mapping[str, float]) -> list[float]:
-    """Raises KeyError, TypeError or ValueError for anything else than a cost."""
+    """The numbers in the order of PARTS. Raises KeyError, TypeError or ValueError for anything else than a cost."""
     numbers = [float(cost[part]) for part in PARTS]
     if not all(0 <= number < inf for number in numbers):
         raise ValueError("a cost is a finite number, at least 0")
     return numbers
-
-
-def _recorded(metadata: Mapping[str, str]) -> str:
-    name = "cost" if "cost" in metadata else "iterations"
-    return f"its {name} is {metadata[name]!r}"

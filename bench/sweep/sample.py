@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from samplerbench.data.dataset import DATASETS, Dataset, to_uint8
+from samplerbench.data.dataset import DATASETS, to_uint8
 from samplerbench.errors import InputError
 from samplerbench.methods import METHODS, Sampler
 from samplerbench.networks.checkpoints import load_network
@@ -15,7 +15,7 @@ from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.generate import generate_batches
 from samplerbench.sweep.jobs import Job, expand
 from samplerbench.sweep.normalise import normalise
-from samplerbench.sweep.options import SampleOptions, Sweep
+from samplerbench.sweep.options import CheckedSweep, SampleOptions, Sweep
 
 BATCH = 256
 STEPS = 10  # by default
@@ -34,22 +34,26 @@ def draw_images(options: SampleOptions) -> Drawn:
 
     Raises InputError, SpecError or CheckpointError for what cannot be drawn.
     """
-    job, dataset = _job(options), DATASETS.get(options.dataset)
-    network = _network(job, dataset, options)
+    sweep = _sweep(options)
+    job = _only_job(sweep)
+    network = _network(job, sweep)
     sampler = replace(job.sampler, learned_path=network.path)
     images, evaluations = _draw(sampler, network, options.seed, options.count)
     return Drawn(images, evaluations / options.count)
 
 
-def _job(options: SampleOptions) -> Job:
-    """The one cell that the options describe."""
+def _sweep(options: SampleOptions) -> CheckedSweep:
     steps = options.steps or METHODS.get(options.method).nearest_steps(STEPS)
-    sweep = normalise(
+    return normalise(
         Sweep(
             methods=[options.method], steps=steps, dataset=options.dataset, recipe=options.recipe, grid=options.grid,
             guidance=options.guidance, device=options.device, weights=options.weights,
         )
     )  # fmt: skip
+
+
+def _only_job(sweep: CheckedSweep) -> Job:
+    """The one cell of the sweep."""
     if len(sweep.grid or ()) > 1:
         raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid or ())}.")
     job, *others = expand(sweep)
@@ -60,9 +64,10 @@ def _job(options: SampleOptions) -> Job:
     return job
 
 
-def _network(job: Job, dataset: Dataset, options: SampleOptions) -> LoadedNetwork:
-    network = load_network(job.recipe, dataset, options.weights, pick_device(options.device))
-    return with_guides(network, [job.sampler.guidance] if job.sampler.guidance else [], dataset, options.weights)
+def _network(job: Job, sweep: CheckedSweep) -> LoadedNetwork:
+    dataset = DATASETS.get(str(sweep.dataset))
+    network = load_network(job.recipe, dataset, sweep.weights, pick_device(sweep.device))
+    return with_guides(network, [job.sampler.guidance] if job.sampler.guidance else [], dataset, sweep.weights)
 
 
 def _draw(sampler: Sampler, network: LoadedNetwork, seed: int, count: int) -> tuple[Tensor, int]:

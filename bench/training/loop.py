@@ -1,4 +1,4 @@
-"""The training loop: EMA weights, and a state from which it goes on exactly."""
+"""The training loop: EMA weights, and a state from which training resumes exactly."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,25 +9,37 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from samplerbench.data.datasets import to_float
-from samplerbench.models import EMA
-from samplerbench.networks.training_cost import NOTHING, Cost
-from samplerbench.training.teacher import Counted
+from samplerbench.data.dataset import to_float
+from samplerbench.models import EMA, CheckpointFacts
+from samplerbench.networks.counted import CountedNetwork
+from samplerbench.networks.training_cost import NOTHING, TrainingCost
+from samplerbench.training.modules import TrainedModules
+from samplerbench.training.options import TrainOptions
 
-Loss = Callable[..., Tensor]  # share of the training done, then what `Batches` gave -> the loss of each image (B,)
 WARMUP = 200  # iterations over which the learning rate rises
+# Called with the fraction of the training done and the tensors of a batch; returns the loss of each image (B,).
+Loss = Callable[..., Tensor]
+
+
+def iteration_seed(seed: int, iteration: int) -> int:
+    """The generator seed of an iteration, from 1 on; 0 is the initialisation of the weights.
+
+    Seeds count down from the last of torch's 32-bit seeds, while sampling counts the images of a block up from the
+    first (`sampling.noise`). So no image is sampled from noise that the network was trained on.
+    """
+    return 2**32 - 1 - (seed << 24) - iteration
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how a network is trained. `label_drop`: share of labels replaced by the null class."""
+    """How long and how a network is trained. label_drop: the fraction of labels replaced by the null class."""
 
-    iterations: int = 5_000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    ema_decay: float = 0.999
+    iterations: int = TrainOptions.iterations
+    batch_size: int = TrainOptions.batch_size
+    learning_rate: float = TrainOptions.learning_rate
+    ema_decay: float = TrainOptions.ema_decay
     label_drop: float = 0.1
-    seed: int = 0
+    seed: int = TrainOptions.seed
 
     def rate(self, iteration: int) -> float:
         """The learning rate: a linear rise, then half a cosine to zero."""
@@ -36,7 +48,7 @@ class Settings:
 
 
 class Batches(Protocol):
-    """What is trained on: `len` examples, of which indices (B,) choose a batch of tensors."""
+    """Training data: `len` examples; indices (B,) select a batch, a tuple of tensors."""
 
     def __len__(self) -> int: ...
 
@@ -45,7 +57,7 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """uint8 images (N, C, H, W) with labels (N,); a batch is floats in [-1, 1] and labels."""
+    """uint8 images (N, C, H, W) with labels (N,). A batch is float images in [-1, 1] and labels."""
 
     images: Tensor
     labels: Tensor
@@ -58,72 +70,85 @@ class LabelledImages:
         return to_float(self.images[chosen]), self.labels[chosen]
 
 
-class Trainer:
-    """A network in training, whose whole state is a flat dictionary of tensors.
+@dataclass(frozen=True)
+class Task:
+    """What is trained, with what loss, on what data.
 
-    Every iteration draws from a seed of its own, so a resumed run repeats the uninterrupted one exactly.
-    teacher: whose evaluations are part of the cost, where there is one.
-    before: what had been spent when it began.
-    seconds: of wall time spent in iterations, those before an interruption included.
+    facts: what the checkpoint records of it, apart from the settings.
+    teacher: counts the evaluations of the teacher, which are part of the cost; None without one.
+    before: the cost of earlier stages.
     """
 
-    def __init__(
-        self,
-        net: nn.Module,
-        loss: Loss,
-        data: Batches,
-        settings: Settings,
-        teacher: Counted | None = None,
-        before: Cost = NOTHING,
-    ):
-        self.net, self.loss, self.data, self.settings = net, loss, data, settings
-        self.teacher, self.before = teacher, before
-        self.ema = EMA(net, settings.ema_decay)
-        self.optimizer = torch.optim.AdamW(net.parameters(), lr=settings.learning_rate, weight_decay=0.0)
+    modules: TrainedModules
+    loss: Loss
+    data: Batches
+    facts: CheckpointFacts
+    teacher: CountedNetwork | None = None
+    before: TrainingCost = NOTHING
+
+
+class Trainer:
+    """Modules in training, whose whole state is a flat dictionary of tensors.
+
+    Each iteration has its own seed, so a resumed training equals the uninterrupted one exactly.
+    seconds: wall time spent in iterations, including those before an interruption.
+    """
+
+    def __init__(self, task: Task, settings: Settings):
+        self.task, self.settings = task, settings
+        self.ema = EMA(task.modules, settings.ema_decay)
+        self.optimizer = torch.optim.AdamW(task.modules.parameters(), lr=settings.learning_rate, weight_decay=0.0)
         self.iteration, self.seconds = 0, 0.0
 
     def run(self) -> Iterator[Tensor]:
-        """Train up to `settings.iterations`, yielding each iteration's mean loss, a scalar on the device."""
-        self.net.train()
+        """Train up to `settings.iterations`, yielding the mean loss of each iteration, a scalar on the device."""
+        self.task.modules.train()
         while self.iteration < self.settings.iterations:
             start = time.perf_counter()
-            torch.manual_seed((self.settings.seed << 24) + self.iteration)
-            batch = self.data[torch.randint(len(self.data), (self.settings.batch_size,))]
-            loss = self.loss(self.iteration / self.settings.iterations, *batch).mean()
-
-            self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.settings.rate(self.iteration)
-            self.optimizer.step()
-            self.ema.update(self.net)
-
+            loss = self._step()
             self.iteration += 1
             self.seconds += time.perf_counter() - start
-            yield loss.detach()
+            yield loss
+
+    def _step(self) -> Tensor:
+        task, settings = self.task, self.settings
+        torch.manual_seed(iteration_seed(settings.seed, self.iteration + 1))
+        batch = task.data[torch.randint(len(task.data), (settings.batch_size,))]
+        loss = task.loss(self.iteration / settings.iterations, *batch).mean()
+
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(task.modules.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate(self.iteration)
+        self.optimizer.step()
+        self.ema.update(task.modules)
+        return loss.detach()
 
     @property
-    def cost(self) -> Cost:
-        """What has been spent so far."""
-        return self.before + Cost("", self.iteration, round(self.seconds, 1), self._asked)
+    def cost(self) -> TrainingCost:
+        """The cost so far, including that of earlier stages."""
+        return self.task.before + TrainingCost("", self.iteration, round(self.seconds, 1), self._teacher_nfe)
 
     @property
-    def _asked(self) -> int:
-        return self.teacher.evaluations if self.teacher else 0
+    def _teacher_nfe(self) -> int:
+        return self.task.teacher.evaluations if self.task.teacher else 0
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next iteration depends on, and what has been spent."""
-        state = {f"net/{key}": value for key, value in self.net.state_dict().items()}
+        """Everything that the next iteration depends on, and the cost so far."""
+        state = {f"net/{key}": value for key, value in self.task.modules.state_dict().items()}
         state |= {f"ema/{key}": value for key, value in self.ema.weights.items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             state |= {f"adam/{index}/{slot}": value for slot, value in slots.items()}
-        spent = {"seconds": torch.tensor(self.seconds, dtype=torch.float64), "teacher": torch.tensor(self._asked)}
+        spent = {
+            "seconds": torch.tensor(self.seconds, dtype=torch.float64),
+            "teacher": torch.tensor(self._teacher_nfe),
+        }
         return state | {"iteration": torch.tensor(self.iteration)} | spent
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Continue from what `state` returned."""
-        self.net.load_state_dict({key[4:]: value for key, value in state.items() if key.startswith("net/")})
+        """Continue from a `state`. Raises KeyError or RuntimeError if it is that of other modules."""
+        self.task.modules.load_state_dict({key[4:]: value for key, value in state.items() if key.startswith("net/")})
         for key, average in self.ema.weights.items():
             average.copy_(state[f"ema/{key}"])
         slots: dict[int, dict[str, Tensor]] = {}
@@ -134,5 +159,5 @@ class Trainer:
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.iteration = self.ema.updates = int(state["iteration"])
         self.seconds = float(state["seconds"])
-        if self.teacher:
-            self.teacher.evaluations = int(state["teacher"])
+        if self.task.teacher:
+            self.task.teacher.evaluations = int(state["teacher"])

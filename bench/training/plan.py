@@ -1,123 +1,170 @@
-"""What `bench train` does: networks and classifiers, students after their teachers, each resumed where it stopped."""
+"""What `bench train` does: the missing teachers of a recipe, then the recipe, each resumed where it stopped."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
 
-from samplerbench.data.datasets import DATASETS, Dataset
+from samplerbench.data.dataset import DATASETS, Dataset
 from samplerbench.errors import InputError
-from samplerbench.methods import get_recipe
+from samplerbench.methods import Recipe, get_recipe
 from samplerbench.models.checkpoint import Storage
-from samplerbench.networks.backbone import checkpoint_path, find_checkpoint, pick_device, weak_name
-from samplerbench.training.loop import Settings
-from samplerbench.training.run import Progress, fit
-from samplerbench.training.tasks import CLASSIFIER, CLASSIFIERS, prepare, recipe_trainer, solver_trainer
-
-PAIRS = 50_000  # of noise and image, unless told otherwise
+from samplerbench.networks.checkpoints import CheckpointKey
+from samplerbench.networks.devices import pick_device
+from samplerbench.training.loop import Settings, iteration_seed
+from samplerbench.training.options import PAIRS, TrainOptions
+from samplerbench.training.progress import TrainingProgress
+from samplerbench.training.run import run_training
+from samplerbench.training.tasks import CLASSIFIERS, Inputs, classifier_task, prepare, recipe_task
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training made ready. `run` writes the checkpoint `output`; beside it lie the state and the loss curve.
-
-    It first makes the pairs that the recipe lacks, of `pairs` that it needs; for these the loss is NaN.
-    """
+    """A training that is ready to run. name: the recipe, or a classifier."""
 
     name: str
-    settings: Settings
-    output: Path
-    run: Callable[[], Progress]
-    pairs: int = 0
+    options: TrainOptions
+    inputs: Inputs
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the training loop."""
+        given = {field.name for field in fields(Settings)} & {field.name for field in fields(TrainOptions)}
+        return Settings(**{name: getattr(self.options, name) for name in given})
+
+    @property
+    def output(self) -> Path:
+        """The checkpoint that it writes; the state and the loss curve are written beside it."""
+        return CheckpointKey(self.options.dataset, self.name, self.options.weak).path(self.options.output)
+
+    @property
+    def pairs(self) -> int:
+        """The number of pairs of noise and image that it is trained on; 0 for a training on images."""
+        recipe = _recipe(self.name)
+        return self.options.pairs or PAIRS if recipe and recipe.pairs else 0
+
+    def run(self) -> Iterator[TrainingProgress]:
+        """Generate the pairs that are missing, train, and write the checkpoint.
+
+        Raises InputError or CheckpointError if a teacher is missing, something that is to be resumed does not fit, or
+        the output cannot be written.
+        """
+        settings, recipe = self.settings, _recipe(self.name)
+        lesson = prepare(recipe, self.inputs, self.pairs) if recipe else None
+        if lesson and lesson.pairs:
+            yield from lesson.pairs.make()
+        torch.manual_seed(iteration_seed(settings.seed, 0))
+        if recipe and lesson:
+            task = recipe_task(recipe, self.inputs, lesson, settings.label_drop, self.options.weak)
+        else:
+            task = classifier_task(self.name, self.inputs)
+        yield from run_training(task, settings, self.output, self._storage)
+
+    @property
+    def _storage(self) -> Storage:
+        return "int8" if self.options.quarter else "float16" if self.options.half else "float32"
 
 
-def plan_chain(recipe: str, **options: object) -> list[Training]:
-    """What the teachers of a recipe still lack, and its own training, in turn; the options are `plan_training`'s.
+def plan_chain(recipe: str, options: TrainOptions) -> list[Training]:
+    """The trainings that a recipe, or a classifier of that name, needs: its missing teachers, then its own.
 
-    A teacher that is a student itself is trained with the same settings, an ordinary network with the default ones.
+    A teacher that is distilled itself is trained with the same settings, others with the default ones.
+    Raises InputError or SpecError for an unknown name, data that is missing or needs no network, a classifier that
+    does not fit the data, or an option that has no effect.
     """
-    training, stages = plan_training(recipe, **options), {}
-    for before in filter(None, () if recipe in CLASSIFIERS else (get_recipe(recipe).teacher, get_recipe(recipe).start)):
-        if not _exists(before, options["dataset"], options["output"]):
-            given = options if get_recipe(before).student else {name: options[name] for name in COMMON}
-            stages |= {stage.name: stage for stage in plan_chain(before, **given)}
-    return [*stages.values(), training]
+    dataset, device = DATASETS.get(options.dataset), pick_device(options.device)
+    stages = _stages(recipe if recipe in CLASSIFIERS else str(get_recipe(recipe)), dataset, options)
+    inputs = Inputs(dataset, dataset.load(options.data_root, options.download), options.output, device)
+    return [Training(name, given, inputs) for name, given in stages.items()]
 
 
-COMMON = ("dataset", "output", "half", "quarter", "device", "data_root", "download", "seed")
+def _stages(name: str, dataset: Dataset, options: TrainOptions) -> dict[str, TrainOptions]:
+    """The trainings, by name, with their options, in order."""
+    _check(name, dataset, options)
+    recipe, stages = _recipe(name), dict[str, TrainOptions]()
+    for needed in (str(get_recipe(spec)) for spec in (recipe.teacher, recipe.init_from) if spec) if recipe else ():
+        if not _exists(needed, options):
+            stages |= _stages(needed, dataset, _options_of_teacher(get_recipe(needed), options))
+    return stages | {name: options}
 
 
-def _exists(recipe: str, dataset: str, output: str | None) -> bool:
+def _options_of_teacher(teacher: Recipe, options: TrainOptions) -> TrainOptions:
+    if teacher.distilled:
+        return replace(options, pairs=options.pairs if teacher.pairs else None)
+    common = "dataset output half quarter device data_root download seed".split()
+    return TrainOptions(**{name: getattr(options, name) for name in common})
+
+
+def _exists(recipe: str, options: TrainOptions) -> bool:
     try:
-        return find_checkpoint(output, dataset, recipe).exists()
+        return CheckpointKey(options.dataset, recipe).find(options.output).exists()
     except InputError:
         return False
 
 
-def plan_training(
-    recipe: str,
-    dataset: str,
-    output: str | None,
-    half: bool,
-    device: str,
-    data_root: str | None,
-    download: bool,
-    weak: bool = False,
-    quarter: bool = False,
-    pairs: int | None = None,
-    **settings: object,
-) -> Training:
-    """What `bench train` is about to do, with the data loaded.
-
-    weak: a recipe's network for autoguidance, smaller than the data set's own.
-    half, quarter: store float16, or 8-bit integers.
-    pairs: of noise and the teacher's image, for a recipe that is trained on them.
-    Raises InputError or SpecError for a name that does not exist, data that is not there or needs no network, a
-    classifier that is asked of other data than the digits, or an option that has no effect.
-    """
-    source, where = DATASETS.get(dataset), pick_device(device)
-    recipe = recipe if recipe in CLASSIFIERS else str(get_recipe(recipe))
-    stored = "quarter" if quarter else "half" * half
-    _check(recipe, source, weak, half and quarter, stored, pairs)
-    images, chosen = source.load(data_root, download), Settings(**settings)
-    path = checkpoint_path(output, dataset, weak_name(recipe) if weak else recipe)
-    storage: Storage = "int8" if quarter else "float16" if half else "float32"
-
-    def run() -> Progress:
-        if recipe in CLASSIFIERS:
-            torch.manual_seed(chosen.seed)
-            trainer, facts = CLASSIFIERS[recipe](recipe, source, images, chosen, where)
-        else:
-            lesson = prepare(get_recipe(recipe), source, output, where, pairs or PAIRS)
-            if lesson and lesson.pairs:
-                yield from lesson.pairs.make()
-            torch.manual_seed(chosen.seed)
-            if get_recipe(recipe).solver:
-                trainer, facts = solver_trainer(recipe, source, chosen, lesson)
-            else:
-                trainer, facts = recipe_trainer(recipe, source, images, chosen, where, weak, lesson)
-        yield from fit(trainer, facts | {"dataset": dataset, "data": images.digest}, path, storage)
-
-    paired = recipe not in CLASSIFIERS and get_recipe(recipe).pairs
-    return Training(recipe, chosen, path, run, (pairs or PAIRS) if paired else 0)
+def _recipe(name: str) -> Recipe | None:
+    """The recipe of that name; None for a classifier."""
+    return None if name in CLASSIFIERS else get_recipe(name)
 
 
-def _check(recipe: str, dataset: Dataset, weak: bool, twice: bool, stored: str, pairs: int | None) -> None:
-    if recipe == CLASSIFIER and dataset.name != "digits":
-        raise InputError(f"{CLASSIFIER} is a classifier of the digits: leave out --dataset.")
-    if dataset.distribution:
-        raise InputError(
-            f"{dataset.name} is known in closed form: there is nothing to train, `bench run` needs no weights."
-        )
-    if recipe in CLASSIFIERS and weak:
-        raise InputError(f"--weak is for the network of a recipe, and {recipe} is a classifier: leave it out.")
-    if twice:
-        raise InputError("--half and --quarter are two ways to store the same weights: give one of them.")
-    taught = None if recipe in CLASSIFIERS else get_recipe(recipe)
-    if stored and taught and taught.solver:
-        raise InputError(f"{recipe} is a handful of numbers, which are kept in full: leave out --{stored}.")
-    if weak and taught.teacher:
-        raise InputError(f"--weak is for a network that guides, and {recipe} is a student: leave it out.")
-    if pairs and not (taught and taught.pairs):
-        raise InputError(f"--pairs has no effect on {recipe}, which is not trained on pairs: leave it out.")
+def _check(name: str, dataset: Dataset, options: TrainOptions) -> None:
+    """Raises InputError for a training that is impossible, or an option that has no effect on it."""
+    if name in CLASSIFIERS:
+        _check_classifier(name, dataset, options)
+    else:
+        _check_recipe(get_recipe(name), dataset, options)
+
+
+def _check_classifier(name: str, dataset: Dataset, options: TrainOptions) -> None:
+    only = CLASSIFIERS[name].only
+    _refuse_first(
+        (only and dataset.name != only, f"{name} is a classifier of the {only}: leave out --dataset."),
+        (not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
+        (options.weak, f"--weak is for the network of a recipe, and {name} is a classifier: leave it out."),
+        (options.pairs, f"--pairs has no effect on {name}, which is not trained on pairs: leave it out."),
+        *_common(dataset, options),
+    )
+
+
+def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> None:
+    solver = "solver" in recipe.provides
+    stored = "quarter" if options.quarter else "half"
+    _refuse_first(
+        *_common(dataset, options),
+        (
+            solver and (options.half or options.quarter),
+            f"{recipe} is a few numbers, which are always stored in full precision: leave out --{stored}.",
+        ),
+        (
+            options.weak and recipe.teacher,
+            f"--weak is for a network that guides, and {recipe} is a student: leave it out.",
+        ),
+        (
+            options.pairs and not recipe.pairs,
+            f"--pairs has no effect on {recipe}, which is not trained on pairs: leave it out.",
+        ),
+        (
+            (solver or recipe.pairs) and not recipe.teacher,
+            f"{recipe} has no teacher, which it needs: set `teacher` in its class.",
+        ),
+    )
+
+
+def _common(dataset: Dataset, options: TrainOptions) -> Iterator[tuple[object, str]]:
+    """What is refused for recipes and classifiers alike."""
+    yield (
+        dataset.distribution,
+        f"{dataset.name} is known in closed form: there is nothing to train, `bench run` needs no weights.",
+    )
+    yield (
+        options.half and options.quarter,
+        "--half and --quarter are two ways to store the same weights: give one of them.",
+    )
+
+
+def _refuse_first(*rules: tuple[object, str]) -> None:
+    """Raises InputError with the message of the first rule that applies."""
+    for applies, message in rules:
+        if applies:
+            raise InputError(message)

@@ -1,110 +1,68 @@
-"""A training carried out: saved as it goes, resumed where it stopped, with its loss curve and its checkpoint."""
+"""Runs a training: resumes it, saves its state on the way, and writes its checkpoint."""
 
-import csv
 import json
-import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from samplerbench.errors import InputError
-from samplerbench.models import CheckpointError, load, save
+from samplerbench.errors import InputError, writing
+from samplerbench.models import CheckpointError, CheckpointFacts, load, save
 from samplerbench.models.checkpoint import Storage
 from samplerbench.store.provenance import utc_now
-from samplerbench.training.loop import Settings, Trainer
+from samplerbench.training.loop import Settings, Task, Trainer
+from samplerbench.training.loss_curve import LossCurve
+from samplerbench.training.modules import checkpoint_weights
+from samplerbench.training.progress import TrainingProgress
 
-CRITIC = "critic."  # what the names of weights begin with that only training needs
-LOG_EVERY = 50  # iterations a row of the loss curve sums up
+LOG_EVERY = 50  # iterations per point of the loss curve
 SAVE_EVERY = 500  # iterations between two saves of the state
 
-Progress = Iterator[tuple[int, float, float]]  # (done, loss, images per second), every few iterations
 
+def run_training(task: Task, settings: Settings, output: Path, storage: Storage) -> Iterator[TrainingProgress]:
+    """Train to the end, reporting progress, and write the averaged weights to `output`.
 
-def fit(trainer: Trainer, facts: dict[str, object], output: Path, storage: Storage) -> Progress:
-    """Run a trainer to its end, saving as it goes; the last save writes the EMA weights and `facts` to `output`."""
-    run = {key: str(value) for key, value in facts.items()} | _settings(trainer.settings)
+    The state and the loss curve are written beside it; a state that is there is resumed. Raises InputError if that
+    belongs to another training or the folder cannot be written, CheckpointError if it is damaged.
+    """
+    trainer, facts = Trainer(task, settings), _with_settings(task.facts, settings)
     state_file = output.with_suffix(".state.safetensors")
-    _resume(trainer, run, state_file)
-    curve = Curve(output.with_suffix(".loss.csv"), trainer.iteration)
+    with writing(output.parent):
+        _resume(trainer, facts, state_file)
+        curve = LossCurve(output.with_suffix(".loss.csv"), LOG_EVERY, trainer.iteration)
+        try:
+            for loss in trainer.run():
+                point = curve.add(trainer.iteration, loss, settings.batch_size)
+                if trainer.iteration % SAVE_EVERY == 0:
+                    save(state_file, trainer.state(), facts.metadata)
+                if point:
+                    yield TrainingProgress(point.iteration, settings.iterations, point.loss, point.rate)
+        finally:
+            save(state_file, trainer.state(), facts.metadata)
+            curve.plot()
 
-    try:
-        for loss in trainer.run():
-            row = curve.add(trainer.iteration, loss, trainer.settings.batch_size)
-            if trainer.iteration % SAVE_EVERY == 0:
-                save(state_file, trainer.state(), run)
-            if row:
-                yield row
-    finally:
-        save(state_file, trainer.state(), run)
-        curve.draw()
-
-    weights = {key: value for key, value in trainer.ema.weights.items() if not key.startswith(CRITIC)}
-    done = {"iterations": trainer.iteration, "cost": trainer.cost, "date": utc_now()}
-    save(output, weights, run | done, storage)
-
-
-def _settings(settings: Settings) -> dict[str, str]:
-    """The settings that a resumed run must share; it may ask for more iterations."""
-    return {key: json.dumps(value) for key, value in asdict(settings).items() if key != "iterations"}
+        facts = replace(facts, iterations=str(trainer.iteration), cost=str(trainer.cost), date=utc_now())
+        save(output, checkpoint_weights(trainer.ema.weights), facts.metadata, storage)
 
 
-def _resume(trainer: Trainer, run: dict[str, str], state_file: Path) -> None:
+def _with_settings(facts: CheckpointFacts, settings: Settings) -> CheckpointFacts:
+    """The facts with the settings that a resumed training must share; it may ask for more iterations."""
+    shared = {key: json.dumps(value) for key, value in asdict(settings).items() if key != "iterations"}
+    return replace(facts, **shared)
+
+
+def _resume(trainer: Trainer, facts: CheckpointFacts, state_file: Path) -> None:
     if not state_file.exists():
         return
     state = load(state_file)
-    differing = sorted(key for key in run if state.metadata.get(key) != run[key])
+    differing = [key for key, value in asdict(facts).items() if asdict(state.facts)[key] != value]
     if differing:
         raise InputError(
-            f"{state_file} belongs to a run with another {', '.join(differing)}: remove it or choose another --output."
+            f"{state_file} belongs to a training with another {', '.join(differing)}: remove it or choose another "
+            "--output."
         )
     try:
         trainer.restore(state.weights)
     except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{state_file} is not the state of this network; remove it to start again.") from error
-
-
-class Curve:
-    """The loss curve: the mean over every few iterations, as a CSV that grows and a picture of it."""
-
-    def __init__(self, path: Path, iteration: int):
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [row for row in self._read() if row[0] <= iteration]
-        with path.open("w", newline="") as file:
-            csv.writer(file).writerows([("iteration", "loss", "images_per_s"), *rows])
-        self.losses: list[Tensor] = []
-        self.start = time.perf_counter()
-
-    def _read(self) -> list[tuple[int, float, float]]:
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="") as file:
-            return [(int(i), float(loss), float(rate)) for i, loss, rate in list(csv.reader(file))[1:]]
-
-    def add(self, iteration: int, loss: Tensor, batch_size: int) -> tuple[int, float, float] | None:
-        """Note a loss; a row (iteration, mean loss, images per second) whenever one is complete."""
-        self.losses.append(loss)
-        if iteration % LOG_EVERY:
-            return None
-        mean = torch.stack(self.losses).mean().item()
-        rate = len(self.losses) * batch_size / (time.perf_counter() - self.start)
-        row = (iteration, round(mean, 6), round(rate, 1))
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow(row)
-        self.losses, self.start = [], time.perf_counter()
-        return row
-
-    def draw(self) -> None:
-        """Write the curve beside the CSV as a PNG."""
-        from matplotlib.figure import Figure
-
-        rows = self._read()
-        figure = Figure(figsize=(7, 4), layout="constrained")
-        axes = figure.subplots()
-        axes.plot([row[0] for row in rows], [row[1] for row in rows], linewidth=1)
-        axes.set(xlabel="iteration", ylabel="loss", yscale="log", title=self.path.name.removesuffix(".loss.csv"))
-        axes.grid(alpha=0.3)
-        figure.savefig(self.path.with_suffix(".png"), dpi=120)
+        raise CheckpointError(
+            f"{state_file} is not the state of this network: remove it to start from the beginning."
+        ) from error

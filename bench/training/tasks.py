@@ -1,138 +1,163 @@
-"""The trainers of what can be trained: a recipe's network, a learned solver, the classifiers."""
+"""What can be trained: the network of a recipe with its modules, a learned solver, the classifiers."""
 
-from collections.abc import Callable
-from copy import deepcopy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path as FilePath
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from samplerbench.data.datasets import Dataset, Images
-from samplerbench.methods import Field, Recipe, get_recipe
-from samplerbench.models import NoisyClassifier, NoisyClassifierConfig, UNet, weaker
-from samplerbench.models.checkpoint import architecture
-from samplerbench.models.digits_cnn import DigitsCNN
-from samplerbench.networks.backbone import FOLDER, NOISY_CLASSIFIER, architecture_of
-from samplerbench.training.loop import LabelledImages, Loss, Settings, Trainer
+from samplerbench.data.dataset import Dataset, Images
+from samplerbench.methods import Field, Path, Recipe
+from samplerbench.models import CheckpointFacts, DigitsCNN, NoisyClassifier, NoisyClassifierConfig, UNet, weaker
+from samplerbench.models.kinds import facts_of
+from samplerbench.networks.checkpoints import FOLDER, architecture_of
+from samplerbench.networks.guides import NOISY_CLASSIFIER
+from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.networks.training_cost import NOTHING, TrainingCost
+from samplerbench.training.loop import LabelledImages, Task
+from samplerbench.training.modules import NETWORK, TrainedModules
 from samplerbench.training.pairs import Pairs
-from samplerbench.training.teacher import Teacher, begin_with, load_teacher
-
-CLASSIFIER = "digits-cnn"
+from samplerbench.training.teacher import Teacher, cost_of_stages, init_from_teacher, load_teacher
 
 
-def recipe_loss(recipe: Recipe, field: Field, classes: int, drop: float, teacher: Field | None = None) -> Loss:
-    """The recipe's loss on a batch, with a share of the labels replaced by the null class.
+@dataclass(frozen=True)
+class Inputs:
+    """What every training takes. folder: of the user's own checkpoints."""
 
-    Labels of pairs stay: an image was made of its noise under its own label.
-    """
+    dataset: Dataset
+    images: Images
+    folder: str | None
+    device: torch.device
 
-    def loss(share: float, x0: Tensor, labels: Tensor, eps: Tensor | None = None) -> Tensor:
-        now = recipe.during(share)
-        if eps is not None:
-            return now.loss(field, x0, labels, coupled(eps), teacher)
-        dropped = torch.rand(len(labels), device=labels.device) < drop
-        return now.loss(field, x0, labels.masked_fill(dropped, classes), torch.randn_like, teacher)
+    @property
+    def labelled(self) -> LabelledImages:
+        """The training images, on the device."""
+        return LabelledImages(self.images.train.to(self.device), self.images.train_labels.to(self.device))
 
-    return loss
-
-
-def coupled(eps: Tensor) -> Callable[[Tensor], Tensor]:
-    """Noise that is eps where it is drawn in the shape of eps, and fresh elsewhere."""
-    return lambda x: eps if x.shape == eps.shape else torch.randn_like(x)
+    def recorded(self, facts: CheckpointFacts) -> CheckpointFacts:
+        """The facts of a checkpoint, completed by the data set."""
+        return replace(facts, dataset=self.dataset.name, data=self.images.digest)
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a student learns from: its teacher, the teacher's pairs, and a student whose weights it begins with."""
+    """What a recipe is trained from besides images.
 
-    teacher: Teacher
-    pairs: Pairs | None
-    start: Teacher | None
+    pairs: of noise and the teacher's image, for a recipe that is trained on them.
+    start: the network whose weights training starts from; None for random weights.
+    """
 
+    teacher: Teacher | None = None
+    pairs: Pairs | None = None
+    start: LoadedNetwork | None = None
 
-def prepare(recipe: Recipe, dataset: Dataset, folder: str | None, device: torch.device, pairs: int) -> Lesson | None:
-    """What a recipe's network learns from beside the images; None where it has no teacher. Raises InputError."""
-    if not recipe.teacher:
-        return None
-    teacher = load_teacher(recipe.teacher, dataset, folder, device)
-    root = Path(folder or FOLDER) / dataset.name / "pairs"
-    made = Pairs(root, teacher, dataset, pairs, device) if recipe.pairs else None
-    return Lesson(teacher, made, load_teacher(recipe.start, dataset, folder, device) if recipe.start else None)
-
-
-def recipe_trainer(
-    spec: str,
-    dataset: Dataset,
-    images: Images,
-    settings: Settings,
-    device: torch.device,
-    weak: bool = False,
-    lesson: Lesson | None = None,
-) -> tuple[Trainer, dict[str, object]]:
-    """The trainer of a recipe's U-Net, or of its weaker one, and the facts for its checkpoint."""
-    recipe = get_recipe(spec)
-    config = architecture_of(recipe, dataset.preset)
-    net, path = UNet(weaker(config) if weak else config), recipe.path
-    if recipe.learns_path:  # as a part of the network it shares the optimiser, the average and the file
-        net.path = path = deepcopy(path).requires_grad_(True)
-    data, facts = LabelledImages(images.train.to(device), images.train_labels.to(device)), {}
-    if lesson:
-        begin_with(net, (lesson.start or lesson.teacher).unet)
-        if recipe.critic:
-            net.critic = deepcopy(lesson.teacher.unet).train().requires_grad_(True)
-        facts = lesson.teacher.facts
-    if lesson and lesson.pairs:
-        data, facts = lesson.pairs, facts | {"pairs": lesson.pairs.label}
-    # Channels last is what a GPU likes; on a CPU it made a training step of the digits' network 1.2 times slower.
-    net = net.to(device, memory_format=torch.channels_last if device.type == "cuda" else torch.contiguous_format)
-    field = Field(net, path, recipe.target, interval=config.interval)
-    loss = recipe_loss(recipe, field, dataset.classes, settings.label_drop, lesson and lesson.teacher.field)
-    trainer = Trainer(net, loss, data, settings, *_costs(lesson))
-    return trainer, {"recipe": recipe, "architecture": architecture(net.config)} | facts
+    @property
+    def cost(self) -> TrainingCost:
+        """What was spent before this training. Pairs that `start` was trained on too are counted once."""
+        spent = cost_of_stages(self.start) if self.start else NOTHING
+        counted = self.start and self.pairs and self.start.origin.facts.pairs == self.pairs.label
+        return spent + self.pairs.cost if self.pairs and not counted else spent
 
 
-def solver_trainer(
-    spec: str, dataset: Dataset, settings: Settings, lesson: Lesson
-) -> tuple[Trainer, dict[str, object]]:
-    """The trainer of a sampler's own numbers, on the network of the teacher, and the facts for its checkpoint."""
-    recipe, teacher = get_recipe(spec), lesson.teacher
-    solver = deepcopy(recipe.solver).requires_grad_(True).to(lesson.pairs.device)
-    field = replace(teacher.field, solver=solver)
-    loss = recipe_loss(recipe, field, dataset.classes, settings.label_drop, teacher.field)
-    facts = {"recipe": recipe} | teacher.facts | {"pairs": lesson.pairs.label}
-    return Trainer(solver, loss, lesson.pairs, settings, *_costs(lesson)), facts
+def prepare(recipe: Recipe, inputs: Inputs, pairs: int) -> Lesson:
+    """Load the networks that a recipe is trained from. Raises InputError or CheckpointError."""
+    where = inputs.dataset, inputs.folder, inputs.device
+    teacher = load_teacher(recipe.teacher, *where) if recipe.teacher else None
+    start = load_teacher(recipe.init_from, *where) if recipe.init_from else teacher
+    root = FilePath(inputs.folder or FOLDER) / inputs.dataset.name / "pairs"
+    made = Pairs(root, teacher.network, pairs) if recipe.pairs and teacher else None
+    return Lesson(teacher, made, start.network if start else None)
 
 
-def _costs(lesson: Lesson | None) -> tuple:
-    """The network whose evaluations a training counts, and what was spent before it."""
-    if lesson is None:
-        return ()
-    spent = (lesson.start or lesson.teacher).cost
-    shared = lesson.start and lesson.start.checkpoint.metadata.get("pairs") == lesson.pairs.label
-    return lesson.teacher.net, spent + lesson.pairs.cost if lesson.pairs and not shared else spent
+def recipe_task(recipe: Recipe, inputs: Inputs, lesson: Lesson, label_drop: float, weak: bool = False) -> Task:
+    """The training of a recipe: of a U-Net with the modules trained besides it, or of a learned solver alone.
+
+    weak: train the smaller U-Net, for autoguidance. New weights are drawn from torch's global generator.
+    """
+    teacher, modules = lesson.teacher, dict(recipe.modules(lesson.teacher.network.eager if lesson.teacher else None))
+    facts = inputs.recorded(CheckpointFacts(recipe=str(recipe), pairs=lesson.pairs.label if lesson.pairs else ""))
+    facts = teacher.recorded(facts) if teacher else facts
+    if "solver" in modules and teacher:
+        trained, field = TrainedModules(modules), replace(teacher.field, modules=modules)
+    else:
+        net = _unet(recipe, inputs.dataset, lesson.start, weak)
+        trained, field = TrainedModules({NETWORK: net} | modules), _field(recipe, net, modules)
+        architecture = facts_of(net)
+        facts = replace(facts, kind=architecture.kind, architecture=architecture.architecture)
+    loss = RecipeLoss(recipe, field, inputs.dataset.classes, label_drop, teacher.field if teacher else None)
+    counted = teacher.counted if teacher else None
+    return Task(_on(inputs.device, trained), loss, lesson.pairs or inputs.labelled, facts, counted, lesson.cost)
 
 
-def classifier_trainer(
-    name: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
-) -> tuple[Trainer, dict[str, object]]:
-    """The trainer of the classifier whose features measure quality on the digits, and the facts for its checkpoint."""
-    net = DigitsCNN().to(device)
-    return _classifier_trainer(net, images, settings, device), {"extractor": name}
+def _unet(recipe: Recipe, dataset: Dataset, start: LoadedNetwork | None, weak: bool) -> UNet:
+    config = replace(architecture_of(recipe, dataset.preset), classes=dataset.classes)
+    net = UNet(weaker(config) if weak else config)
+    if start:
+        init_from_teacher(net, start.eager)
+    return net
 
 
-def noisy_classifier_trainer(
-    name: str, dataset: Dataset, images: Images, settings: Settings, device: torch.device
-) -> tuple[Trainer, dict[str, object]]:
-    """The trainer of the classifier that classifier guidance asks, and the facts for its checkpoint."""
-    config = NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes)
-    trainer = _classifier_trainer(NoisyClassifier(config).to(device), images, settings, device)
-    return trainer, {"classifier": name, "architecture": architecture(config)}
+def _field(recipe: Recipe, net: nn.Module, modules: Mapping[str, nn.Module]) -> Field:
+    path = cast(Path, modules.get("path", recipe.path))
+    return Field(net, path, recipe.target, interval="intervals" in recipe.provides, modules=modules)
 
 
-def _classifier_trainer(net: nn.Module, images: Images, settings: Settings, device: torch.device) -> Trainer:
-    data = LabelledImages(images.train.to(device), images.train_labels.to(device))
-    return Trainer(net, lambda share, *batch: net.loss(*batch), data, settings)
+def _on(device: torch.device, modules: TrainedModules) -> TrainedModules:
+    # Channels last is faster on a GPU; on a CPU, training steps of the digits' network took 1.2 times as long.
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    return modules.to(device, memory_format=layout)
 
 
-CLASSIFIERS = {CLASSIFIER: classifier_trainer, NOISY_CLASSIFIER: noisy_classifier_trainer}
+@dataclass(frozen=True)
+class RecipeLoss:
+    """The loss of a recipe on a batch. Labels are replaced by the null class, `classes`, at the rate `label_drop`.
+
+    Labels of pairs are kept, since each image was generated from its noise under its label.
+    """
+
+    recipe: Recipe
+    field: Field
+    classes: int
+    label_drop: float
+    teacher: Field | None = None
+
+    def __call__(self, fraction: float, x0: Tensor, labels: Tensor, eps: Tensor | None = None) -> Tensor:
+        """The loss of each image (B,), after this fraction of the training; eps: the noise of pairs."""
+        recipe = self.recipe.at_progress(fraction)
+        if eps is not None:
+            return recipe.loss(self.field, x0, labels, paired_noise(eps), self.teacher)
+        dropped = torch.rand(len(labels), device=labels.device) < self.label_drop
+        labels = labels.masked_fill(dropped, self.classes)
+        return recipe.loss(self.field, x0, labels, torch.randn_like, self.teacher)
+
+
+def paired_noise(eps: Tensor) -> Callable[[Tensor], Tensor]:
+    """A `Noise` that returns eps for tensors in the shape of eps, and fresh noise for others."""
+    return lambda x: eps if x.shape == eps.shape else torch.randn_like(x)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A classifier that can be trained. only: the data set it is for; empty for any with classes."""
+
+    build: Callable[[Dataset], Any]
+    only: str = ""
+
+
+def _noisy_classifier(dataset: Dataset) -> NoisyClassifier:
+    return NoisyClassifier(NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes))
+
+
+CLASSIFIERS: dict[str, Classifier] = {
+    "digits-cnn": Classifier(lambda dataset: DigitsCNN(), only="digits"),
+    NOISY_CLASSIFIER: Classifier(_noisy_classifier),
+}
+
+
+def classifier_task(name: str, inputs: Inputs) -> Task:
+    """The training of a classifier. New weights are drawn from torch's global generator."""
+    net = CLASSIFIERS[name].build(inputs.dataset).to(inputs.device)
+    facts = inputs.recorded(facts_of(net))
+    return Task(TrainedModules({NETWORK: net}), lambda _, *batch: net.loss(*batch), inputs.labelled, facts)

@@ -47,7 +47,7 @@ def test_the_network_has_the_checkpoints_weights_and_its_facts(flow_network):
     checkpoint = load(shipped("digits", "flow"))
     for name, value in flow_network.eager.state_dict().items():
         torch.testing.assert_close(value, checkpoint.weights[name], rtol=0, atol=0)
-    assert flow_network.origin.facts == checkpoint.metadata
+    assert flow_network.origin.facts == checkpoint.facts
     assert flow_network.origin.cost.iterations == 5000
     assert not any(parameter.requires_grad for parameter in flow_network.eager.parameters())
     assert not flow_network.eager.training

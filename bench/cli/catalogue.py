@@ -1,0 +1,143 @@
+"""The plug-ins as `bench list` prints them: options with their defaults, facts, and what the docstring says first."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from samplerbench.data.dataset import DATASETS
+from samplerbench.methods import (
+    GRIDS,
+    GUIDANCES,
+    METHODS,
+    RECIPES,
+    Field,
+    Guides,
+    Method,
+    Plugin,
+    Recipe,
+    Registry,
+    Sampler,
+)
+from samplerbench.metrics.base import METRICS, Metric
+from samplerbench.models import shipped
+
+WIDEST = 52  # characters that a column is padded to, at most
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of plug-in, and the facts listed of each: their headings, and a function to their texts."""
+
+    registry: Registry
+    headings: Sequence[str] = ()
+    facts: Callable[..., Sequence[str]] = lambda plugin: ()
+
+
+def catalogue(kinds: Sequence[str]) -> list[str]:
+    """The plug-ins of these kinds, a text for each kind; under headings, if there are several."""
+    if len(kinds) == 1:
+        return ["\n".join(_lines(KINDS[kinds[0]]))]
+    return ["\n".join([name, *(f"  {line}" for line in _lines(KINDS[name]))]) for name in kinds]
+
+
+def _lines(kind: Kind) -> list[str]:
+    rows = [_row(kind, name) for name in kind.registry.names()]
+    if kind.headings:
+        rows.insert(0, ["", *kind.headings, ""])
+    complete = [row for row in rows if len(row) == len(kind.headings) + 2]
+    widths = [min(WIDEST, max(map(len, column))) for column in list(zip(*complete, strict=True))[:-1]]
+    return ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]
+
+
+def _row(kind: Kind, name: str) -> list[str]:
+    """Name, facts and summary of a plug-in; or why it failed, so that a broken one does not hide the others."""
+    try:
+        plugin = kind.registry.get(name)
+        return [_signature(plugin), *kind.facts(plugin), _summary(plugin)]
+    except Exception as error:
+        return [name, f"fails: {type(error).__name__}: {' '.join(str(error).split())}"]
+
+
+def _signature(plugin: Plugin) -> str:
+    """The name with every option and its default."""
+    options = ",".join(f"{field.name}={_shown(field.default)}" for field in fields(plugin))
+    return f"{plugin.name}[{options}]" if options else plugin.name
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _summary(plugin: Plugin) -> str:
+    """The first paragraph of the docstring on one line."""
+    return " ".join((plugin.__doc__ or "").split("\n\n")[0].split())
+
+
+def _method_facts(method: Method) -> Sequence[str]:
+    """Of a method with its default options."""
+    return (
+        str(method.convergence or NONE),
+        _nfe_per_step(method),
+        "yes" if _draws_noise(Sampler(method, method.nearest_steps(3))) else "no",
+        method.recipe,
+        str(method.grid) if method.takes_grid else NONE,
+        _joined(method.requires),
+        method.reference or NONE,
+    )
+
+
+def _nfe_per_step(method: Method) -> str:
+    """Evaluations for one step more, between 10 and 20; those of a step if only one number of steps is supported."""
+    some, many = (Sampler(method, method.nearest_steps(count)) for count in (10, 20))
+    if some.steps is None or many.steps is None or some.nfe is None or many.nfe is None:
+        return NONE
+    if some.steps == many.steps:
+        return f"{some.nfe / some.steps:g}"
+    return f"{(many.nfe - some.nfe) / (many.steps - some.steps):g}"
+
+
+def _draws_noise(sampler: Sampler) -> bool:
+    """Whether a sampling run on a single pixel draws noise."""
+    recipe, drawn = sampler.recipe, []
+
+    def net(x: Tensor, *_: Tensor | None) -> Tensor:
+        return x.repeat(1, int(recipe.network.get("outputs", 1)), 1, 1)
+
+    def noise(x: Tensor) -> Tensor:
+        drawn.append(x)
+        return torch.zeros_like(x)
+
+    interval = "intervals" in recipe.provides
+    field = Field(net, recipe.path, recipe.target, None, interval, recipe.modules())
+    sampler.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), noise, Guides())
+    return bool(drawn)
+
+
+def _recipe_facts(recipe: Recipe) -> Sequence[str]:
+    """Of a recipe: its network, its teacher, and the data sets for which its weights are shipped."""
+    datasets = [name for name in DATASETS.names() if shipped(name, str(recipe)).exists()]
+    path = type(recipe.path).__name__
+    return recipe.target, path, recipe.teacher or NONE, _joined(recipe.provides), ",".join(datasets) or NONE
+
+
+def _metric_facts(metric: Metric) -> Sequence[str]:
+    return (_joined(metric.requires),)
+
+
+def _joined(capabilities: Iterable[str]) -> str:
+    return ",".join(sorted(capabilities)) or NONE
+
+
+KINDS: dict[str, Kind] = {
+    "methods": Kind(
+        METHODS, ("order", "NFE/step", "noise", "recipe", "grid", "requires", "reference"), _method_facts
+    ),
+    "recipes": Kind(RECIPES, ("predicts", "path", "teacher", "provides", "shipped for"), _recipe_facts),
+    "datasets": Kind(DATASETS),
+    "grids": Kind(GRIDS),
+    "guidances": Kind(GUIDANCES),
+    "metrics": Kind(METRICS, ("requires",), _metric_facts),
+}  # fmt: skip

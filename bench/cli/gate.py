@@ -1,0 +1,83 @@
+"""The commands around `bench compare`: baseline, history, doctor (this machine's noise) and selftest."""
+
+from pathlib import Path
+
+import click
+
+from samplerbench.sweep.options import Sweep
+
+# Modules that take long to import are imported by the commands that use them.
+
+device_option = click.option(
+    "--device", default="auto", show_default=True, help=Sweep.__dataclass_fields__["device"].metadata["help"]
+)
+
+
+@click.command()
+@click.option("--trials", type=click.IntRange(1, 500), default=3, show_default=True, help="Each takes about a minute.")
+@device_option
+def selftest(trials: int, device: str) -> None:
+    """Put known faults into a sampler and count how often the gate fires; equal code must not make it fire.
+
+    \b
+    bench selftest --trials 30
+    """
+    from samplerbench.regression.selftest import as_markdown
+    from samplerbench.regression.selftest import selftest as run_trials
+
+    for outcomes in run_trials(trials, device):
+        counts = ", ".join(f"{each.fired}/{each.trials}" for each in outcomes)
+        click.echo(f"trial {outcomes[0].trials} of {trials}: {counts}", err=True)
+    click.echo(as_markdown(outcomes))
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), default="results/history", show_default=True, metavar="DIR")
+def history(runs: tuple[Path, ...], output: Path) -> None:
+    """Append each RUN to the metrics over commits, plot every cell, and list the steps.
+
+    \b
+    bench history results/runs/digits-1a2b3c4d
+    """
+    from samplerbench.regression.history import append
+
+    for step in append(output, runs):
+        click.echo(step)
+    click.echo(output / "history.md")
+
+
+@click.command()
+@device_option
+@click.option("--runs", type=click.IntRange(3, 100), default=8, show_default=True, help="Runs of the same code.")
+@click.option("--batch-size", type=click.IntRange(1), default=256, show_default=True, help="Images at a time.")
+def doctor(device: str, runs: int, batch_size: int) -> None:
+    """Measure this machine: its environment, its noise between equal runs, the smallest slowdown it can detect.
+
+    \b
+    bench doctor
+    """
+    from samplerbench.regression.doctor import examine
+    from samplerbench.regression.doctor_report import report
+
+    click.echo(report(examine(device, runs, batch_size), device))
+
+
+@click.group()
+def baseline() -> None:
+    """The committed results that later runs are compared with."""
+
+
+@baseline.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--reason", required=True, metavar="TEXT", help="Why the results may change; kept beside them.")
+@click.option("--output", type=click.Path(path_type=Path), default="results/baseline", show_default=True, metavar="DIR")
+def update(run: Path, reason: str, output: Path) -> None:
+    """Make the results of the run directory RUN the baseline.
+
+    \b
+    bench baseline update results/runs/digits-1a2b3c4d --reason "flow trained longer"
+    """
+    from samplerbench.regression.baseline import update as write
+
+    click.echo(write(run, output, reason))

@@ -1,0 +1,76 @@
+"""`bench report`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from samplerbench.store.results import Results
+
+# pandas and matplotlib take most of a second to import: only when the command runs.
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where it goes.  [default: into the run; of several runs results/report]",
+)
+@click.option("--mixed", is_flag=True, help="Allow runs under different protocols, each ranked by itself.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "html", "markdown", "latex"]),
+    default="text",
+    show_default=True,
+    help="text, html: write the report, and print the table or the file's name. markdown, latex: print the table, and "
+    "write nothing.",
+)
+def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str) -> None:
+    """Write report.md, report.html and the pictures of a run directory RUN again, from its results.csv.
+
+    Several runs make one report, with their rows in one table; runs under different protocols are refused, with exit
+    code 3, unless --mixed is given.
+
+    \b
+    bench report results/runs/digits-1a2b3c4d
+    bench report results/runs/digits-1a2b3c4d results/runs/digits-5e6f7a8b --output results/both
+    bench report results/runs/digits-1a2b3c4d --format latex > table.tex
+    """
+    results = _results(runs, output, mixed, stored=form in ("text", "html"))
+    if form == "latex":
+        from samplerbench.report.latex import latex
+
+        click.echo(latex(results), nl=False)
+    elif form == "markdown":
+        from samplerbench.report import markdown
+        from samplerbench.report.table import table
+
+        click.echo(markdown.table(table(results)))
+    else:
+        from samplerbench.cli.results import print_results
+        from samplerbench.report.write import write_results
+
+        written = write_results(results)
+        if form == "html":
+            click.echo(written.with_suffix(".html"))
+        else:
+            print_results(results)
+            click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
+
+
+def _results(runs: tuple[Path, ...], output: Path | None, mixed: bool, stored: bool) -> "Results":
+    """The results of one run, or those of several merged ones, which are also written if they are `stored`."""
+    if len(runs) == 1 and output is None:
+        from samplerbench.store.results import load
+
+        return load(runs[0])
+    from samplerbench.store import merge
+
+    results = merge.merge(runs, output or merge.DEFAULT_OUTPUT, mixed)
+    if stored:
+        merge.write(results, runs, mixed)
+    return results

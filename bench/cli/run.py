@@ -1,0 +1,115 @@
+"""`bench run`."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from samplerbench.cli.group import INTERRUPTED
+from samplerbench.cli.options import options_of
+from samplerbench.cli.progress import Bar, Event, Line, State, show
+from samplerbench.errors import InputError
+from samplerbench.sweep.options import Sweep
+
+if TYPE_CHECKING:
+    from samplerbench.networks.loaded import LoadedNetwork
+    from samplerbench.sampling.measure import CellProgress
+    from samplerbench.sweep.session import Session
+
+# How sources of weights are described; any other is the path of the user's own checkpoint.
+DESCRIBED = {"shipped": "shipped weights", "random": "random weights", "exact": "closed form"}
+
+# torch takes seconds to import: only when the command runs.
+
+
+@click.command()
+@options_of(Sweep)
+@click.pass_context
+def run(context: click.Context, options: Sweep) -> None:
+    """Sweep methods over step counts; write results.csv and report.md as cells finish.
+
+    The same command resumes where it was stopped. Exit codes: 0 all cells measured, 1 a cell failed, 2 wrong input.
+
+    \b
+    bench run --methods ddim,flow --steps 10,50
+    bench run --methods ddim,flow,pf_ode[solver=heun] --nfe 10,20 --seeds 0-4
+    bench run --methods flow --steps 10 --guidance 1,2,4 --metrics fid,class_accuracy
+    bench run --preset cifar10 --no-quality --batch-size 8 --steps 5
+    """
+    from samplerbench.cli.results import print_results
+    from samplerbench.store.results import load
+    from samplerbench.sweep.session import Session
+
+    session = Session(options)
+    folder = session.store.folder
+    try:
+        interrupted = show(_events(session))
+    except OSError as error:
+        raise InputError(
+            f"Cannot write to {str(folder)!r} ({error.strerror or error}): the cells before are kept there; make room, "
+            "and the same command continues."
+        ) from error
+    print_results(load(folder))
+    _write_report(folder)
+    if interrupted:
+        click.echo(f"Interrupted: the cells above are kept in {folder}; the same command continues.", err=True)
+        context.exit(INTERRUPTED)
+    context.exit(int((session.store.frame()["status"] == "failed").any()))
+
+
+def _write_report(folder: Path) -> None:
+    from samplerbench.report.write import write
+
+    try:
+        written = write(folder)
+    except InputError as error:
+        raise InputError(
+            f"The report could not be written ({error.__cause__ or error}), but all rows are in "
+            f"{folder / 'results.csv'}: `bench report {folder}` writes it later."
+        ) from error
+    click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
+
+
+def _events(session: "Session") -> Iterator[Event]:
+    """The weights in use; then a bar for the sweep, one for the running cell, and a line for each finished cell."""
+    from samplerbench.sweep.session import CellFinished, CellStarted
+
+    yield from map(Line, weights(session.prepared.networks.values()))
+    total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
+    if done:
+        yield Line(f"{done} of {total} cells are already measured in {session.store.folder}")
+    yield _sweep_bar(done, total)
+    for event in session.execute():
+        match event:
+            case CellStarted(job, progress):
+                name = ", ".join(filter(None, (str(job), job.sampler.grid)))
+                yield _cell_bar(name, progress)
+            case CellFinished(row):
+                done += 1
+                yield _outcome(name, row)
+                yield _sweep_bar(done, total)
+
+
+def _sweep_bar(done: int, total: int) -> Bar:
+    return Bar("sweep", "sweep", "cells", State(done, total), logged=False)
+
+
+def _cell_bar(name: str, progress: "CellProgress") -> Bar:
+    return Bar("cell", name, "evaluations", live=lambda: State(progress.evaluations, progress.expected))
+
+
+def _outcome(name: str, row: Mapping) -> Line:
+    if row["status"] == "ok":
+        return Line(f"{name} done", log=True)
+    return Line(f"{name} {row['status']}: {row['error']}", failed=True)
+
+
+def weights(networks: Iterable["LoadedNetwork"]) -> list[str]:
+    """Which weights the networks have, with those that guide or teach them: a line for each source."""
+    sources = {name: text for network in networks for name, text in network.sources.items()}
+    names = defaultdict(list)
+    for name, text in sources.items():
+        names[text.rpartition(" ")[0]].append(name)  # without the digest
+    return [f"{', '.join(found)}: {DESCRIBED.get(source, f'your own {source}')}" for source, found in names.items()]

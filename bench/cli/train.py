@@ -1,0 +1,51 @@
+"""`bench train`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from samplerbench.cli.group import INTERRUPTED
+from samplerbench.cli.options import options_of
+from samplerbench.cli.progress import Bar, Event, State, show
+from samplerbench.training.options import TrainOptions
+
+if TYPE_CHECKING:
+    from samplerbench.training.plan import Training
+
+# torch takes seconds to import: only when the command runs.
+
+
+@click.command()
+@click.argument("recipe", metavar="RECIPE")
+@options_of(TrainOptions)
+@click.pass_context
+def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
+    """Train the network of RECIPE; `digits-cnn` trains the classifier whose features measure quality on the digits,
+    `noisy-classifier` the one for classifier guidance.
+
+    An interrupted training resumes from its last save when the same command is given again. A student learns from a
+    teacher, which is trained first if it is missing.
+
+    \b
+    bench train flow --dataset digits
+    bench train ddpm --iterations 20000 --seed 1
+    bench train progressive[steps=4]
+    """
+    from samplerbench.training.plan import plan_chain
+
+    for training in plan_chain(recipe, options):
+        if show(_events(training)):
+            click.echo(f"Interrupted: the state is in {training.output.parent}; the same command continues.", err=True)
+            context.exit(INTERRUPTED)
+        click.echo(f"{training.output}: trained for {training.settings.iterations} iterations")
+
+
+def _events(training: "Training") -> Iterator[Event]:
+    """A bar for the pairs, if some are missing, and one for the training."""
+    labels = {"pairs": f"pairs for {training.name}", "training": f"train {training.name}"}
+    units = {"pairs": "pairs", "training": "iterations"}
+    for at in training.run():
+        loss = "" if at.loss is None else f"loss {at.loss:.4f}, "
+        state = State(at.done, at.total, f"{loss}{at.rate:.0f} images/s")
+        yield Bar(at.phase, labels[at.phase], units[at.phase], state)

@@ -1,0 +1,133 @@
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import pytest
+
+from samplerbench.methods import Between, Plugin, Registry, SpecError, nearest, split_specs
+from samplerbench.methods.core.method import Method
+
+TOYS = Registry("toy", Plugin)
+
+
+@TOYS.register("robot")
+@dataclass(frozen=True)
+class Robot(Plugin):
+    """An option of each type."""
+
+    speed: Annotated[float, Between(0, 1)] = 0.5
+    arms: Annotated[int, Between(1, 4)] = 2
+    mood: Literal["happy", "sad"] = "happy"
+    loud: bool = False
+    weight: Annotated[float | None, Between(0, 10)] = None
+
+
+@TOYS.register("ball")
+@dataclass(frozen=True)
+class Ball(Plugin):
+    """An option that is always printed."""
+
+    size: float = field(default=1.0, metadata={"printed": True})
+
+
+@pytest.mark.parametrize(
+    "spec", ["robot", "robot[speed=0.25]", "robot[arms=3,mood=sad,loud=true,weight=2.5]", "ball[size=1.0]"]
+)
+def test_a_spec_prints_as_it_parses(spec):
+    assert str(TOYS.get(spec)) == spec
+
+
+def test_defaults_are_not_printed_unless_marked_and_spaces_do_not_matter():
+    assert str(TOYS.get(" robot[ speed = 0.50 , loud = true ] ")) == "robot[loud=true]"
+    assert str(TOYS.get("robot[weight=none]")) == "robot"
+    assert str(TOYS.get("ball")) == "ball[size=1.0]"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("robt", "No toy is named 'robt'. Did you mean 'robot'?"),
+        ("xyz", "No toy is named 'xyz'. Choose from: ball, robot."),
+        ("robot[arm=1]", "robot has no option 'arm'. Did you mean 'arms'?"),
+        ("robot[speed=2]", "robot: speed must lie between 0 and 1, not 2.0."),
+        ("robot[speed=nan]", "speed must lie between 0 and 1"),
+        ("robot[weight=11]", "weight must lie between 0 and 10"),
+        ("robot[speed=x]", "robot: speed must be a number, not 'x'."),
+        ("robot[arms=1.5]", "robot: arms must be a whole number, not '1.5'."),
+        ("robot[speed=0,speed=1]", "the option 'speed' is given twice"),
+        ("robot[loud=yes]", "robot: loud must be true or false, not 'yes'."),
+        ("robot[loud]", "robot: write options as key=value, not 'loud'."),
+        ("robot[", "'robot[' is not of the form name or name[key=value,key=value]."),
+        ("robot[mood=sat]", "robot: mood cannot be 'sat'. Did you mean 'sad'?"),
+        ("robot[mood=angry]", "Choose from: happy, sad."),
+    ],
+)
+def test_an_invalid_spec_is_an_error_that_says_what_to_do(spec, message):
+    with pytest.raises(SpecError) as caught:
+        TOYS.get(spec)
+    assert message in str(caught.value)
+
+
+def test_options_are_checked_in_python_too():
+    with pytest.raises(SpecError, match="arms must lie between 1 and 4, not 7"):
+        Robot(arms=7)
+
+
+def test_specs_are_split_at_commas_outside_brackets():
+    assert split_specs("ddim[eta=0.5,clip=true], flow,") == ["ddim[eta=0.5,clip=true]", "flow"]
+
+
+def test_nearest_suggests_the_closest_name_or_lists_all():
+    assert nearest("flw", ["flow", "ddim"]) == "Did you mean 'flow'?"
+    assert nearest("xyz", ["flow", "ddim"]) == "Choose from: flow, ddim."
+    assert nearest("xyz", []) == "Choose from: none."
+
+
+@dataclass(frozen=True)
+class New(Plugin):
+    """A class that may be registered."""
+
+
+@dataclass
+class Mutable(Plugin):
+    """Not frozen."""
+
+
+class Undecorated(Plugin):
+    """Not a dataclass."""
+
+
+@dataclass(frozen=True)
+class Unfinished(Method):
+    """Lacks `steps`."""
+
+
+@pytest.mark.parametrize(
+    ("name", "cls", "error", "message"),
+    [
+        ("robot", New, ValueError, "A toy named 'robot' is already registered"),
+        ("Not a name", New, ValueError, "'Not a name' is not a valid toy name"),
+        ("new", int, TypeError, "The toy 'new' must be a subclass of Plugin"),
+        ("new", Mutable, TypeError, "must be a dataclass with frozen=True"),
+        ("new", Undecorated, TypeError, "must be a dataclass with frozen=True"),
+        ("new", Unfinished, TypeError, "The toy 'new' must define steps."),
+    ],
+)
+def test_registration_checks_the_name_and_the_class(name, cls, error, message):
+    with pytest.raises(error, match=message):
+        TOYS.register(name)(cls)
+    assert TOYS.names() == ["ball", "robot"]
+
+
+def test_registrations_can_be_undone():
+    with TOYS.temporarily():
+        TOYS.register("new")(New)
+        assert TOYS.names() == ["ball", "new", "robot"]
+        assert TOYS.get("new").name == "new"
+    assert TOYS.names() == ["ball", "robot"]
+
+
+def test_plugins_are_loaded_before_every_look_up():
+    late = Registry("toy", Plugin, lambda: None if "late" in late._classes else late.register("late")(New))
+    assert late.names() == ["late"]
+    late = Registry("toy", Plugin, lambda: None if "late" in late._classes else late.register("late")(New))
+    assert late.get("late") == New()
