@@ -67,6 +67,8 @@ def _zero(layer: nn.Module) -> nn.Module:
 class TimeEmbedding(nn.Module):
     """Sinusoids of scale * t, then two linear layers. t (B,) -> (B, width)."""
 
+    rates: Tensor
+
     def __init__(self, channels: int, width: int, scale: float):
         super().__init__()
         rates = torch.arange(channels // 2)
@@ -79,7 +81,7 @@ class TimeEmbedding(nn.Module):
         # The angles reach `scale`, where bfloat16 cannot resolve a radian: keep them in float32.
         angles = t.float()[:, None] * self.rates.float()
         waves = torch.cat((angles.sin(), angles.cos()), dim=1)
-        return self.layers(waves.to(self.layers[0].weight.dtype))
+        return self.layers(waves.to(next(self.layers.parameters()).dtype))
 
 
 class ResidualBlock(nn.Module):
@@ -138,7 +140,7 @@ class Downsample(nn.Conv2d):
     def __init__(self, channels: int):
         super().__init__(channels, channels, 3, stride=2, padding=1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         return super().forward(x)
 
 
@@ -148,7 +150,7 @@ class Upsample(nn.Conv2d):
     def __init__(self, channels: int):
         super().__init__(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         return super().forward(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
@@ -166,7 +168,7 @@ class UNet(nn.Module):
 
         self.time = TimeEmbedding(channels, width, config.time_scale)
         self.second_time = TimeEmbedding(channels, width, config.time_scale) if config.interval else None
-        if config.interval:
+        if self.second_time:
             _zero(self.second_time.layers[-1])  # initially, the output does not depend on s
         self.label = nn.Embedding(config.classes + 1, width) if config.classes else None
         self.conv_in = nn.Conv2d(config.image_channels, channels, 3, padding=1)

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
-from samplerbench.cli.progress import Bar, Event, State
+from samplerbench.cli.events import Bar, Event, State
 
 LABEL = 34  # characters of a label, at most
 

@@ -42,7 +42,8 @@ def compare(
     from samplerbench.regression.verdicts import exit_code, render
 
     if against is None:
-        verdicts = compare_runs(*runs, fail_on)
+        baseline, current = runs
+        verdicts = compare_runs(baseline, current, fail_on)
     else:
         verdicts = compare_commits(against, sweep, merge_rules(fail_on))
     click.echo(render(verdicts, form))

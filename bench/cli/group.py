@@ -12,7 +12,7 @@ class Sentence(click.ClickException):
 
     def __init__(self, message: str, exit_code: int):
         super().__init__(" ".join(message.split()))
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click means it for subclasses
 
 
 class Bench(click.Group):

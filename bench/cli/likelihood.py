@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from samplerbench.cli.events import Bar, Event, State
 from samplerbench.cli.group import INTERRUPTED
 from samplerbench.cli.options import options_of
-from samplerbench.cli.progress import Bar, Event, State, show
+from samplerbench.cli.progress import show
 from samplerbench.sweep.options import LikelihoodOptions
 
 if TYPE_CHECKING:

@@ -29,9 +29,10 @@ def options_of(cls: type) -> Callable[[Command], Command]:
             return command(*args, options=cls(**given), **values)
 
         hints = get_type_hints(cls)
+        decorated: Command = parsed
         for field in reversed(fields(cls)):
-            parsed = _parameter(field, hints[field.name])(parsed)
-        return parsed
+            decorated = _parameter(field, hints[field.name])(decorated)
+        return decorated
 
     return decorate
 

@@ -1,48 +1,11 @@
 """Progress on standard error, from events of the work: bars on a terminal, and lines where there is none."""
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import click
 
-
-class State(NamedTuple):
-    """How far something is. total: None while it is unknown. note: what else to say, as "loss 0.12"."""
-
-    done: int
-    total: int | None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """An event: a bar has moved, or appears if it is new.
-
-    name: which bar; events of the same name move it. label: its text. unit: of the counts.
-    live: returns the state whenever it is drawn, for work without events while it runs; otherwise `state` is shown.
-    logged: whether a line stands for each tenth of it where there is no terminal; never for a live one.
-    """
-
-    name: str
-    label: str
-    unit: str = ""
-    state: State | None = None
-    live: Callable[[], State] | None = None
-    logged: bool = True
-
-
-@dataclass(frozen=True)
-class Line:
-    """An event: a line of text. failed: in red. log: only where there is no terminal, in the place of a bar."""
-
-    text: str
-    failed: bool = False
-    log: bool = False
-
-
-Event = Bar | Line
+from samplerbench.cli.events import Event, Line
 
 
 def show(events: Iterable[Event]) -> bool:
@@ -65,8 +28,8 @@ def _log(events: Iterable[Event]) -> None:
     for event in events:
         if isinstance(event, Line):
             click.echo(event.text, err=True)
-        elif event.logged and event.state and event.state.total:
-            done, total, note = event.state
+        elif event.logged and event.state and (total := event.state.total):
+            done, note = event.state.done, event.state.note
             tenth = 10 * done // total
             if tenth != tenths.get(event.label, 0):
                 text = f"{event.label}: {done} of {total} {event.unit}"

@@ -1,6 +1,7 @@
 """Rows as text: one table for the terminal, report.md, report.html and LaTeX."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def seconds_per_image(rows: pd.DataFrame) -> pd.Series:
     return rows["latency_s"] / rows["batch_size"].astype("float64")
 
 
-def alignment(column: str) -> str:
+def alignment(column: str) -> Literal["left", "right"]:
     """`left` for words, `right` for numbers."""
     return "left" if column in LEFT else "right"
 

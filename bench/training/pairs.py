@@ -43,7 +43,7 @@ class Pairs:
             "labels": (np.int64, (count,)),
             "noise": images,
         }
-        self._arrays: dict[str, np.ndarray] = {}
+        self._arrays: dict[str, np.memmap] = {}
 
     def make(self) -> Iterator[TrainingProgress]:
         """Generate the pairs that are missing. Reports the progress after every chunk.
@@ -105,8 +105,11 @@ class Pairs:
     def _open(self, mode: Any) -> None:
         try:
             for name, (dtype, shape) in self._kinds.items():
-                kind = {"dtype": dtype, "shape": shape} if mode == "w+" else {}
-                self._arrays[name] = np.lib.format.open_memmap(self.folder / f"{name}.npy", mode, **kind)
+                file = self.folder / f"{name}.npy"
+                if mode == "w+":
+                    self._arrays[name] = np.lib.format.open_memmap(file, mode, dtype, shape)
+                else:
+                    self._arrays[name] = np.lib.format.open_memmap(file, mode)
         except (ValueError, FileNotFoundError) as error:
             raise self._damaged(str(error)) from error
 

@@ -1,15 +1,15 @@
 """What can be trained: the network of a recipe with its modules, a learned solver, the classifiers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from samplerbench.data.dataset import Dataset, Images
-from samplerbench.methods import Field, Path, Recipe
+from samplerbench.methods import Field, Recipe
 from samplerbench.models import CheckpointFacts, DigitsCNN, NoisyClassifier, NoisyClassifierConfig, UNet, weaker
 from samplerbench.models.kinds import facts_of
 from samplerbench.networks.checkpoints import FOLDER, architecture_of
@@ -83,7 +83,7 @@ def recipe_task(recipe: Recipe, inputs: Inputs, lesson: Lesson, label_drop: floa
         trained, field = TrainedModules(modules), replace(teacher.field, modules=modules)
     else:
         net = _unet(recipe, inputs.dataset, lesson.start, weak)
-        trained, field = TrainedModules({NETWORK: net} | modules), _field(recipe, net, modules)
+        trained, field = TrainedModules({NETWORK: net} | modules), recipe.field(net, modules)
         architecture = facts_of(net)
         facts = replace(facts, kind=architecture.kind, architecture=architecture.architecture)
     loss = RecipeLoss(recipe, field, inputs.dataset.classes, label_drop, teacher.field if teacher else None)
@@ -95,19 +95,14 @@ def _unet(recipe: Recipe, dataset: Dataset, start: LoadedNetwork | None, weak: b
     config = replace(architecture_of(recipe, dataset.preset), classes=dataset.classes)
     net = UNet(weaker(config) if weak else config)
     if start:
-        init_from_teacher(net, start.eager)
+        init_from_teacher(net, cast(UNet, start.eager))
     return net
-
-
-def _field(recipe: Recipe, net: nn.Module, modules: Mapping[str, nn.Module]) -> Field:
-    path = cast(Path, modules.get("path", recipe.path))
-    return Field(net, path, recipe.target, interval="intervals" in recipe.provides, modules=modules)
 
 
 def _on(device: torch.device, modules: TrainedModules) -> TrainedModules:
     # Channels last is faster on a GPU; on a CPU, training steps of the digits' network took 1.2 times as long.
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    return modules.to(device, memory_format=layout)
+    return modules.to(device).to(memory_format=layout)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
 from samplerbench.data.dataset import Dataset
 from samplerbench.methods import Field, get_recipe
@@ -49,7 +48,7 @@ def cost_of_stages(network: LoadedNetwork) -> TrainingCost:
     return network.origin.cost if network.origin.cost.teacher else NOTHING
 
 
-def init_from_teacher(student: UNet, teacher: nn.Module) -> None:
+def init_from_teacher(student: UNet, teacher: UNet) -> None:
     """Copy the weights that a student shares with its teacher, a U-Net.
 
     If the scale of the time embedding differs, that embedding keeps its own weights, since its inputs differ.

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,11 @@ class Recipe(Plugin, ABC):
         teacher: the teacher's network, to copy; None outside training.
         """
         return {}
+
+    def field(self, net: Callable[..., Tensor], modules: Mapping[str, nn.Module]) -> Field:
+        """The field of a network that this recipe trained along with `modules`."""
+        path = cast(Path, modules.get("path", self.path))
+        return Field(net, path, self.target, interval="intervals" in self.provides, modules=modules)
 
     @abstractmethod
     def loss(self, field: Field, x0: Tensor, label: Tensor | None, noise: Noise, teacher: Field | None) -> Tensor:

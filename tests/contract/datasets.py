@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from samplerbench.data.dataset import DATASETS, Dataset, Images
+from samplerbench.data.distributions import Distribution
 from samplerbench.errors import InputError
 from samplerbench.methods import VP, SpecError
 from samplerbench.metrics.base import METRICS
@@ -102,7 +103,7 @@ def loads_the_same_again(dataset: Dataset) -> None:
 def draws_from_its_distribution(dataset: Dataset) -> None:
     """Images have the mean and the covariance that the distribution declares, up to sampling error."""
     flat = _loaded(dataset).reference.flatten(1)
-    mean, covariance = dataset.distribution.moments
+    mean, covariance = _distribution(dataset).moments
     scale = covariance.trace() / len(flat)  # the expected squared error of the mean
     error = ((flat.mean(0) - mean).norm() / scale.sqrt()).item()
     assert error < 4, f"{dataset}: the images' mean is {error:.0f} standard errors from the declared one"
@@ -113,7 +114,7 @@ def draws_from_its_distribution(dataset: Dataset) -> None:
 
 def predicts_optimally(dataset: Dataset) -> None:
     """E[x0 | x] and E[eps | x] mix to x, and their errors are uncorrelated with x, as those of no other prediction."""
-    distribution, generator = dataset.distribution, torch.Generator().manual_seed(0)
+    distribution, generator = _distribution(dataset), torch.Generator().manual_seed(0)
     x0 = distribution.draw(4 * TRIED, generator)
     for t in (0.2, 0.5, 0.8):
         (now,) = VP().along(torch.tensor([t], dtype=torch.float64))
@@ -130,6 +131,11 @@ def predicts_optimally(dataset: Dataset) -> None:
 def _standard_errors(values: Tensor) -> float:
     """By how many standard errors the mean of values (N, D) differs from 0, at most."""
     return (values.mean(0).abs() / (values.std(0) + 1e-9)).max().item() * len(values) ** 0.5
+
+
+def _distribution(dataset: Dataset) -> Distribution:
+    assert dataset.distribution is not None
+    return dataset.distribution
 
 
 def _assert_exists(metric: str) -> None:

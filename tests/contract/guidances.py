@@ -29,6 +29,7 @@ from samplerbench.testing.exact import normal, two_classes
 from samplerbench.testing.runs import Euler
 from samplerbench.testing.variants import Variant, docstring
 
+CASES: tuple[tuple[Path, Target], ...] = ((Linear(), "velocity"), (VP(), "eps"))
 LABELS = torch.tensor([0, 1, 1, 0])
 TIMES = torch.tensor([1.0, 0.8, 0.5, 0.2, 0.05], dtype=torch.float64)
 
@@ -61,7 +62,7 @@ def describes_itself(guidance: Guidance) -> None:
 
 def is_free_when_neutral(guidance: Guidance) -> None:
     """At the neutral strength predictions equal the network's own exactly, with the labels or without, at no cost."""
-    for path, target in ((VP(), "eps"), (Linear(), "velocity")):
+    for path, target in CASES:
         network = _Counted(path, target)
         x, now = _state(path, 0.5)
         own = [network.field(x, now).p, replace(network.field, label=None)(x, now).p]
@@ -139,7 +140,7 @@ def guides_each_image_alone(guidance: Guidance) -> None:
 
 def works_from_noise_to_data(guidance: Guidance) -> None:
     """Predictions are finite at all times, also where there is no signal, and leave the state alone."""
-    for path, target in ((Linear(), "velocity"), (VP(), "eps")):
+    for path, target in CASES:
         guided = _guided(guidance, path, target)
         for t in TIMES.tolist():
             x, now = _state(path, t)

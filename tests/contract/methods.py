@@ -17,7 +17,9 @@ from samplerbench.testing.accuracy import (
 from samplerbench.testing.exact import normal
 from samplerbench.testing.runs import (
     ADAPTIVE_STATES,
+    evaluations,
     final,
+    fixed_counts,
     random_state,
     recipe_of,
     small_field,
@@ -139,8 +141,9 @@ def same_image_in_any_batch(method: Method) -> None:
 
 def evaluations_are_counted(method: Method) -> None:
     """A run evaluates the network as often as `Sampler.nfe`, which is counted on one pixel, says."""
-    for steps in step_counts(method):
-        field, evaluated = small_field(method, steps), []
+    for steps in fixed_counts(method):
+        field = small_field(method, steps)
+        evaluated: list[int] = []
 
         def net(x: Tensor, *rest: Tensor, net=field.net, evaluated=evaluated) -> Tensor:
             evaluated.append(len(x))
@@ -148,7 +151,7 @@ def evaluations_are_counted(method: Method) -> None:
 
         run = trajectory(method, replace(field, net=net), normal(2, 1, 8, 8), steps, seeded_noise(0))
         assert len(list(run)) <= steps, f"{method} yields more states than steps, so its evaluations have no number"
-        per_image, nfe = sum(evaluated) / 2, Sampler(method, steps).nfe
+        per_image, nfe = sum(evaluated) / 2, evaluations(method, steps)
         assert per_image == nfe, (
             f"{method} evaluates the network {per_image:g} times per image in {steps} steps, but {nfe} times in the "
             "dry run that fills the column nfe: the number of evaluations must not depend on the images"
@@ -157,16 +160,16 @@ def evaluations_are_counted(method: Method) -> None:
 
 def keeps_to_a_budget(method: Method) -> None:
     """`Sampler.within(budget)` takes the most steps that do not exceed the budget."""
-    first = step_counts(method)[0]
+    first = fixed_counts(method)[0]
     states = list(trajectory(method, small_field(method, first), normal(1, 1, 8, 8), first, seeded_noise(0)))
     assert len(states) <= first, f"{method} yields more states than steps, so its evaluations have no number"
     for budget in BUDGETS:
         chosen = Sampler(method).within(budget)
-        if chosen is not None:
-            assert chosen.nfe <= budget, f"{method} spends {chosen.nfe} evaluations on a budget of {budget}"
-        taken = 0 if chosen is None else chosen.steps
+        taken = chosen.steps or 0 if chosen else 0
+        spent = evaluations(method, taken) if taken else 0
+        assert spent <= budget, f"{method} spends {spent} evaluations on a budget of {budget}"
         more = [steps for steps in method.step_counts or range(1, budget + 1) if steps > taken]
-        fitting = [steps for steps in more if Sampler(method, steps).nfe <= budget]
+        fitting = [steps for steps in more if evaluations(method, steps) <= budget]
         assert not fitting, (
             f"{method} leaves a budget of {budget} unused: {fitting[0]} steps fit; evaluations must rise with the steps"
         )
@@ -174,8 +177,9 @@ def keeps_to_a_budget(method: Method) -> None:
 
 def last_step_draws_no_noise(method: Method) -> None:
     """No noise is added on the interval that ends at data."""
-    for steps in step_counts(method):
-        seeded, draws = seeded_noise(0), []
+    for steps in fixed_counts(method):
+        seeded = seeded_noise(0)
+        draws: list[torch.Size] = []
 
         def noise(x: Tensor, seeded=seeded, draws=draws) -> Tensor:
             draws.append(x.shape)

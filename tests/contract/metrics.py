@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
 from math import isfinite, isnan, nan
+from typing import Any
 from unittest import SkipTest
 
 import torch
@@ -26,9 +27,9 @@ TRIED = 400  # images
 CPU = torch.device("cpu")
 
 
-def checks(variant: Variant) -> Iterator[Callable[[Metric], None]]:
+def checks(variant: Variant) -> Iterator[Callable[[Any], None]]:
     """The checks that apply to a variant of a metric."""
-    metric = variant.plugin
+    metric: Metric = variant.plugin
     yield from (prints_and_parses, describes_itself, declares_readable_columns, owns_its_columns)
     yield from (fills_the_columns_it_declares, gives_the_same_again)
     if isinstance(metric, ImageMetric):
@@ -166,7 +167,10 @@ def _judged(metric: Metric) -> bool:
 
 def _values(metric: Metric) -> dict[str, float]:
     """The columns for images, or for a solver on an exact network."""
-    return _score(metric, _samples(metric)) if isinstance(metric, ImageMetric) else _evaluate(metric, 5)
+    if isinstance(metric, SamplerMetric):
+        return _evaluate(metric, 5)
+    assert isinstance(metric, ImageMetric)
+    return _score(metric, _samples(metric))
 
 
 def _evaluate(metric: SamplerMetric, steps: int) -> dict[str, float]:

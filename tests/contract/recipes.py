@@ -1,9 +1,11 @@
 """What every recipe keeps. Each check takes a recipe and raises AssertionError with the reason."""
 
+import operator
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -116,7 +118,7 @@ def is_lowest_for_the_perfect_network(recipe: Recipe) -> None:
     """On data of a single image, whose optimal network is known, no other prediction has a lower loss."""
     perfect = _loss_of(recipe, lambda p: p)
     for change, name in ((0.1, "raised"), (-0.1, "lowered")):
-        changed = _loss_of(recipe, lambda p, change=change: p + change)
+        changed = _loss_of(recipe, partial(operator.add, change))
         assert changed > perfect, f"{recipe}: predictions {name} by 0.1 have a lower loss than perfect ones"
 
 
@@ -146,8 +148,7 @@ class _Training:
 
     def loss(self, label: Tensor | None) -> Tensor:
         """The loss (B,), always with the same noise."""
-        recipe, path = self.recipe, self.modules.get("path", self.recipe.path)
-        field = Field(self.net, path, recipe.target, interval="intervals" in recipe.provides, modules=self.modules)
+        recipe, field = self.recipe, self.recipe.field(self.net, self.modules)
         teacher = None
         if recipe.teacher:
             taught = get_recipe(recipe.teacher)
@@ -168,8 +169,8 @@ def _loss_of(recipe: Recipe, change: Callable[[Tensor], Tensor]) -> float:
     """The mean loss on data of a single image, of the optimal network with changed predictions."""
     image = normal(1, 1, 4, 4).tanh()
     modules: dict[str, nn.Module] = {name: module.double() for name, module in recipe.modules().items()}
-    path = modules.get("path", recipe.path)
+    path = recipe.field(nn.Identity(), modules).path
     net = Gaussian(image, torch.zeros_like(image)).field(path, recipe.target).net
     changed = with_outputs(lambda x, *rest: change(net(x, *rest)), outputs_of(recipe))
-    field = Field(changed, path, recipe.target, modules=modules)
+    field = replace(recipe.field(changed, modules), interval=False)
     return recipe.loss(field, image.repeat(64, 1, 1, 1), None, seeded_noise(0), None).mean().item()

@@ -1,5 +1,6 @@
 """Runs of a method on a small or an exact network, as the checks need them."""
 
+import pickle
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +48,18 @@ def step_counts(method: Method) -> tuple[int | None, ...]:
     return (None,) if method.adaptive else tuple(sorted(method.step_counts or STEPS))
 
 
+def fixed_counts(method: Method) -> tuple[int, ...]:
+    """Numbers of steps to try, rising; none for an adaptive method."""
+    return tuple(steps for steps in step_counts(method) if steps is not None)
+
+
+def evaluations(method: Method, steps: int) -> int:
+    """The network evaluations of a method that is not adaptive, in this many steps."""
+    nfe = Sampler(method, steps).nfe
+    assert nfe is not None, f"{method} has no number of evaluations in {steps} steps"
+    return nfe
+
+
 def small_field(method: Method, steps: int | None, channels: int = 1, dtype: torch.dtype = torch.float64) -> Field:
     """A small network as the method's recipe would have trained it."""
     recipe = recipe_of(method, steps)
@@ -74,5 +87,5 @@ def final(method: Method, field: Field, x: Tensor, steps: int | None, noise: Noi
 
 def random_state() -> tuple:
     """The states of the global generators."""
-    legacy = np.random.get_state()[1].tobytes()  # noqa: NPY002 - the generator that must not be used
+    legacy = pickle.dumps(np.random.get_state())  # noqa: NPY002 - the generator that must not be used
     return torch.get_rng_state().numpy().tobytes(), legacy, random.getstate()

@@ -41,9 +41,7 @@ def outputs_of(recipe: Recipe) -> int:
 
 def field_of(recipe: Recipe, net: Callable[..., Tensor]) -> Field:
     """The field of `net` as if the recipe had trained it; the modules trained besides are untrained."""
-    modules = recipe.modules()
-    path = modules.get("path", recipe.path)
-    return Field(net, path, recipe.target, interval="intervals" in recipe.provides, modules=modules)
+    return recipe.field(net, recipe.modules())
 
 
 def seeded_noise(seed: int) -> Noise:

@@ -20,7 +20,7 @@ EXCEPTIONS = {
 
 def cases() -> dict:
     """The checks of all our plug-ins, by kind, variant and check."""
-    found = {}
+    found: dict = {}
     for plugin in [f"{kind}:{name}" for kind, (registry, _) in KINDS.items() for name in registry.names()] + MORE:
         kind = plugin.partition(":")[0]
         slow = "starts_without_signal" if plugin in MORE else ""  # which their defaults do too

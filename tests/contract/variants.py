@@ -53,7 +53,7 @@ def _values(hint: Any) -> Iterator[tuple[Any, bool]]:
     else:
         for low, high in (extra for extra in get_args(hint)[1:] if isinstance(extra, Between)):
             if kind is int and high - low < FEW:
-                yield from ((value, False) for value in range(low, high + 1))
+                yield from ((value, False) for value in range(int(low), int(high) + 1))
             else:
                 ends = (low,) if kind is int else (low, high)
                 yield from ((kind(end), end != 0) for end in ends if isfinite(end))

@@ -4,10 +4,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from samplerbench.models import PRESETS, CheckpointError, UNet, load, save
-from samplerbench.models.checkpoint import architecture
+from samplerbench.models import PRESETS, CheckpointError, CheckpointFacts, UNet, load, save
+from samplerbench.models.kinds import facts_of
 
 CONFIG = replace(PRESETS["digits"], channels=16, blocks=1)
+ARCHITECTURE = facts_of(UNet(CONFIG)).architecture
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def file(tmp_path):
     save(
         tmp_path / "a.safetensors",
         net.state_dict(),
-        {"architecture": architecture(CONFIG), "recipe": "ddpm", "seed": 0},
+        {"architecture": ARCHITECTURE, "recipe": "ddpm", "seed": 0},
     )
     return tmp_path / "a.safetensors", net
 
@@ -55,7 +56,7 @@ def removed(path):
 
 
 def of_another_architecture(path):
-    save(path, torch.nn.Linear(2, 2).state_dict(), {"architecture": architecture(CONFIG)})
+    save(path, torch.nn.Linear(2, 2).state_dict(), {"architecture": ARCHITECTURE})
 
 
 def without_architecture(path):
@@ -77,3 +78,29 @@ def test_a_spoiled_checkpoint_gives_one_sentence_that_names_it(file, spoil):
         load(path).unet()
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_claims_a_huge_network_fails_before_anything_is_allocated(file):
+    path, net = file
+    huge = ARCHITECTURE.replace('"channels": 16', '"channels": 65536')
+    assert huge != ARCHITECTURE
+    save(path, net.state_dict(), {"architecture": huge})
+    with pytest.raises(CheckpointError, match="by its architecture"):
+        load(path).unet()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kind"),
+    [({"architecture": "{}"}, "unet"), ({"extractor": "digits-cnn"}, "digits-cnn"), ({"recipe": "bespoke"}, ""),
+     ({"classifier": "x", "architecture": "{}"}, "noisy-classifier"), ({"kind": "new", "extractor": "x"}, "new")],
+)  # fmt: skip
+def test_the_kind_of_older_files_is_inferred(metadata, kind):
+    assert CheckpointFacts.read(metadata).kind == kind
+    assert CheckpointFacts.read(CheckpointFacts(kind=kind, recipe="flow").metadata).recipe == "flow"
+
+
+def test_a_file_without_a_network_says_so(file):
+    path, net = file
+    save(path, {"gaps.1": next(net.parameters())}, {"recipe": "bespoke"})
+    with pytest.raises(CheckpointError, match="holds no network"):
+        load(path).network()

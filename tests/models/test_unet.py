@@ -58,7 +58,7 @@ def test_an_interval_network_sees_its_second_time(inputs):
     x, t, label = inputs
     net = randomised(replace(SMALL, interval=True, time_scale=1.0))
     assert (net(x, t, label, t / 2) - net(x, t, label, t / 4)).abs().max() > 1e-4
-    with pytest.raises(ValueError, match="second time"):
+    with pytest.raises(ValueError, match="end time"):
         net(x, t, label)
 
 

@@ -7,6 +7,7 @@ import pytest
 import samplerbench
 from samplerbench.errors import InputError
 from samplerbench.metrics.column import Column
+from samplerbench.models import load, save, shipped
 from samplerbench.store.run_directory import read_facts, read_results
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import CellFinished, CellStarted, Session
@@ -75,3 +76,15 @@ def test_a_run_describes_itself(options):
     assert facts["sweep"]["methods"] == ["ddim"]
     assert facts["checkpoints"]["ddpm"].startswith("shipped ")
     assert set(facts["sweep"]) == set(asdict(Sweep()))
+
+
+def test_a_missing_stage_skips_its_row_alone(tmp_path):
+    """A network under another name serves for the stages."""
+    stage = load(shipped("digits", "flow"))
+    save(tmp_path / "digits/progressive.safetensors", stage.weights, stage.metadata | {"recipe": "progressive"})
+    options = {"samples": 70, "timing": False, "weights": str(tmp_path), "output": str(tmp_path / "run")}
+    session = Session(Sweep("progressive", steps="1,16", **options))
+    assert [bool(job.skip) for job in session.jobs] == [False, True]
+    assert "bench train progressive[steps=16] --dataset digits" in session.jobs[1].skip
+    with pytest.raises(InputError, match="no checkpoint of progressive"):
+        Session(Sweep("progressive", steps="16", **options))

@@ -1,0 +1,49 @@
+from dataclasses import dataclass
+
+import pytest
+
+from samplerbench.methods import METHODS, Method, register
+
+
+def rows(output: str) -> dict[str, list[str]]:
+    lines = [line.split() for line in output.splitlines()[1:] if line.strip()]
+    return {words[0].partition("[")[0]: words[1:] for words in lines}
+
+
+def test_list_names_everything(invoke):
+    output = invoke("list").output
+    expected = "ddim[eta=0.0,clip=false] pf_ode digits fashion-mnist karras[rho=7.0] cfg[weight=2.0,low=0.0,high=inf]"
+    for name in (*expected.split(), "fid", "novelty"):
+        assert name in output
+
+
+def test_facts_of_methods_and_recipes(invoke):
+    methods, recipes = rows(invoke("list", "methods").output), rows(invoke("list", "recipes").output)
+    assert methods["unipc"][:8] == "4 1 no ddpm logsnr - arXiv 2302.04867".split()
+    assert methods["dpmpp_2m_sde"][:5] == "- 1 yes ddpm logsnr".split()
+    assert methods["heun"][:4] == "2 2 no ddpm".split()
+    assert methods["meanflow"][5] == "intervals"
+    assert recipes["flow"][:5] == ["velocity", "Linear", "-", "ode", "digits"]
+    assert recipes["improved_ddpm"][:5] == ["v", "Cosine", "-", "ode,variance", "digits"]
+    assert recipes["subvp"][:5] == ["eps", "SubVP", "-", "ode", "-"]
+
+
+@pytest.mark.parametrize("fault", ["raises", "yields nothing", "unknown recipe", "returns"])
+def test_one_bad_plug_in_does_not_spoil_the_list(fault, invoke):
+    @dataclass(frozen=True)
+    class Bad(Method):
+        """A plug-in with a fault."""
+
+        recipe = "no_such_recipe" if fault == "unknown recipe" else "ddpm"
+
+        def steps(self, field, x, times, noise):
+            if fault == "raises":
+                raise RuntimeError("broken")
+            return x if fault == "returns" else iter(())
+
+    with METHODS.temporarily():
+        register("bad")(Bad)
+        result = invoke("list", "methods")
+    assert result.exit_code == 0, result.output
+    assert "bad" in result.output
+    assert "unipc" in result.output

@@ -1,0 +1,80 @@
+import csv
+import json
+
+import pytest
+import torch
+
+from samplerbench.errors import InputError
+from samplerbench.models import CheckpointError, load
+
+pytestmark = pytest.mark.usefixtures("short")
+
+
+def same_weights(one, other):
+    expected, found = load(one), load(other)
+    assert expected.weights.keys() == found.weights.keys()
+    for key, value in expected.weights.items():
+        torch.testing.assert_close(found.weights[key], value, rtol=0, atol=0)
+    return found
+
+
+def test_a_killed_training_resumes_to_the_same_weights(plan):
+    (whole,), (parts,) = plan("flow", "whole"), plan("flow", "parts")
+    assert [at.done for at in whole.run()] == [2, 4, 6]
+    run = parts.run()
+    assert next(run).total == 6
+    run.close()  # as an interrupt would: the state is saved, the checkpoint is not yet there
+    assert not parts.output.exists()
+    assert [at.done for at in plan("flow", "parts")[0].run()] == [4, 6]
+
+    facts = same_weights(whole.output, parts.output).facts
+    assert (facts.recipe, facts.kind, facts.iterations, facts.data) == ("flow", "unet", "6", "730c54351466")
+    with parts.output.with_suffix(".loss.csv").open() as file:
+        assert [row[0] for row in csv.reader(file)] == ["iteration", "2", "4", "6"]
+    assert parts.output.with_suffix(".loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("recipe", ["vdm", "improved_ddpm", "consistency", "dmd", "bespoke"])
+def test_modules_besides_the_network_resume_too(recipe, plan, tmp_path, monkeypatch):
+    """A learned path, a critic that the checkpoint does not keep, a solver alone."""
+    monkeypatch.setattr("samplerbench.training.pairs.STEPS", 2)
+    pairs = {"pairs": 32} if recipe in ("dmd", "bespoke") else {}
+    (whole,), (parts,) = (plan(recipe, name, iterations=2, **pairs) for name in ("whole", "parts"))
+    list(whole.run())
+    run = parts.run()
+    while next(run).phase == "pairs":
+        pass
+    run.close()
+    list(plan(recipe, "parts", iterations=2, **pairs)[0].run())
+    found = same_weights(whole.output, parts.output)
+    assert not any("critic" in name for name in found.weights)
+    assert bool(found.path_weights()) == (recipe == "vdm")
+    spent = [json.loads(load(each.output).facts.cost)["teacher_nfe"] for each in (whole, parts)]
+    assert spent[0] == spent[1]
+
+
+def test_a_state_of_another_training_or_a_damaged_one_is_refused(plan, tmp_path):
+    list(plan(iterations=2)[0].run())
+    with pytest.raises(InputError, match="another seed"):
+        list(plan(seed=1)[0].run())
+    state = tmp_path / "digits/flow.state.safetensors"
+    state.write_bytes(state.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        list(plan()[0].run())
+
+
+def test_a_hundred_iterations_lower_the_loss(plan):
+    losses = [at.loss for at in plan(iterations=100, batch_size=32)[0].run()]
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+@pytest.mark.parametrize(("name", "iterations", "factor"), [("digits-cnn", 200, 0.7), ("noisy-classifier", 100, 0.9)])
+def test_classifiers_train_in_the_same_loop(name, iterations, factor, plan):
+    (training,) = plan(name, iterations=iterations, batch_size=64)
+    losses = [at.loss for at in training.run()]
+    assert losses[-1] < factor * losses[0]
+    checkpoint = load(training.output)
+    assert checkpoint.facts.kind == name
+    assert checkpoint.network() is not None
+    with pytest.raises(CheckpointError, match="weights of a samplerbench U-Net"):
+        checkpoint.unet()
