@@ -2,8 +2,12 @@
 
 import functools
 import json
+import os
 import pathlib
 from dataclasses import dataclass
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the processes share the cores; set before torch is imported, here and below
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
