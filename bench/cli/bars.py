@@ -21,7 +21,7 @@ def draw(events: Iterable[Event]) -> None:
                 bars.move(event)
             elif not event.log:
                 # Neither marked up, since [eta=0.5] would vanish, nor wrapped in mid-sentence.
-                console.print(Text(event.text), style="red" if event.failed else None, soft_wrap=True)
+                console.print(Text(event.text, style="red" if event.failed else ""), soft_wrap=True)
 
 
 class Bars(Progress):
@@ -39,23 +39,22 @@ class Bars(Progress):
 
     def move(self, bar: Bar) -> None:
         """Show a bar's new state."""
+        done, total, note = _state(bar)
         task, before = self.known.get(bar.name, (None, None))
         if task is None:
-            task = self.add_task(bar.label, total=None, unit=bar.unit, note="")
-        elif before and before.label != bar.label:
-            self.reset(task, description=bar.label, total=None, note="")
+            task = self.add_task(bar.label, total=total, completed=done, unit=bar.unit, note=note)
         self.known[bar.name] = (task, bar)
-        self._update(task, bar)
-
-    def _update(self, task: TaskID, bar: Bar) -> None:
-        done, total, note = bar.live() if bar.live else bar.state or State(0, None)
-        self.update(task, completed=done, total=total, note=note)
+        if before and before.label != bar.label:  # other work, which takes another time
+            next(each for each in self.tasks if each.id == task).total = total  # `reset` would ignore None
+            self.reset(task, description=bar.label, total=total, completed=done, unit=bar.unit, note=note)
+        self.update(task, total=total, completed=done, note=note)
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """What is drawn, four times a second."""
         for task, bar in list(getattr(self, "known", {}).values()):
             if bar.live:
-                self._update(task, bar)
+                done, total, note = _state(bar)
+                self.update(task, total=total, completed=done, note=note)
         yield from super().get_renderables()
 
     def stop(self) -> None:
@@ -65,6 +64,10 @@ class Bars(Progress):
                 self.remove_task(task)
         self.known = {}
         super().stop()
+
+
+def _state(bar: Bar) -> State:
+    return bar.live() if bar.live else bar.state or State(0, None)
 
 
 class Counts(ProgressColumn):

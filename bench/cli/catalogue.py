@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from textwrap import wrap
 
 import torch
 from torch import Tensor
@@ -12,7 +13,6 @@ from samplerbench.methods import (
     GUIDANCES,
     METHODS,
     RECIPES,
-    Field,
     Guides,
     Method,
     Plugin,
@@ -25,6 +25,7 @@ from samplerbench.models import shipped
 
 WIDEST = 52  # characters that a column is padded to, at most
 NONE = "-"
+INDENT = "  "
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,36 @@ class Kind:
     facts: Callable[..., Sequence[str]] = lambda plugin: ()
 
 
-def catalogue(kinds: Sequence[str]) -> list[str]:
-    """The plug-ins of these kinds, a text for each kind; under headings, if there are several."""
+def catalogue(kinds: Sequence[str], width: int | None = None) -> list[str]:
+    """The plug-ins of these kinds, a text for each kind; under headings, if there are several.
+
+    width: of a terminal, for which each plug-in is a paragraph; otherwise it is a line of a table.
+    """
     if len(kinds) == 1:
-        return ["\n".join(_lines(KINDS[kinds[0]]))]
-    return ["\n".join([name, *(f"  {line}" for line in _lines(KINDS[name]))]) for name in kinds]
+        return ["\n".join(_lines(KINDS[kinds[0]], width))]
+    inner = width and width - len(INDENT)
+    return ["\n".join([name, *(f"{INDENT}{line}" for line in _lines(KINDS[name], inner))]) for name in kinds]
 
 
-def _lines(kind: Kind) -> list[str]:
+def _lines(kind: Kind, width: int | None) -> list[str]:
     rows = [_row(kind, name) for name in kind.registry.names()]
+    return _table(kind, rows) if width is None else [line for row in rows for line in _paragraph(kind, row, width)]
+
+
+def _table(kind: Kind, rows: list[list[str]]) -> list[str]:
     if kind.headings:
-        rows.insert(0, ["", *kind.headings, ""])
+        rows = [["", *kind.headings, ""], *rows]
     complete = [row for row in rows if len(row) == len(kind.headings) + 2]
     widths = [min(WIDEST, max(map(len, column))) for column in list(zip(*complete, strict=True))[:-1]]
     return ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]
+
+
+def _paragraph(kind: Kind, row: list[str], width: int) -> list[str]:
+    """The plug-in, and indented below it the facts that there are and the summary."""
+    name, *facts, summary = row
+    told = ", ".join(f"{what} {fact}" for what, fact in zip(kind.headings, facts, strict=False) if fact != NONE)
+    below = [line for text in (told, summary) for line in wrap(text, width - 2 * len(INDENT), break_on_hyphens=False)]
+    return [name, *(f"{INDENT}{INDENT}{line}" for line in below)]
 
 
 def _row(kind: Kind, name: str) -> list[str]:
@@ -110,8 +127,7 @@ def _draws_noise(sampler: Sampler) -> bool:
         drawn.append(x)
         return torch.zeros_like(x)
 
-    interval = "intervals" in recipe.provides
-    field = Field(net, recipe.path, recipe.target, None, interval, recipe.modules())
+    field = recipe.field(net, recipe.modules())
     sampler.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), noise, Guides())
     return bool(drawn)
 

@@ -1,5 +1,8 @@
 """`bench list`."""
 
+import sys
+from shutil import get_terminal_size
+
 import click
 
 KINDS = ["methods", "recipes", "datasets", "grids", "guidances", "metrics"]
@@ -15,4 +18,5 @@ def list_(kind: str | None) -> None:
     """
     from samplerbench.cli.catalogue import catalogue  # torch takes seconds to import
 
-    click.echo("\n\n".join(catalogue([kind] if kind else KINDS)))
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo("\n\n".join(catalogue([kind] if kind else KINDS, width)))

@@ -40,9 +40,9 @@ def options_of(cls: type) -> Callable[[Command], Command]:
 def _parameter(field: Field, hint: Any) -> Callable[[Command], Command]:
     facts, kind = field.metadata, _type(hint, field.metadata)
     if "help" not in facts:
-        required = field.default is MISSING
-        default = None if required else field.default
-        return click.argument(field.name, type=kind, metavar=facts.get("metavar"), required=required, default=default)
+        if field.default is MISSING:
+            return click.argument(field.name, type=kind, metavar=facts.get("metavar"))
+        return click.argument(field.name, type=kind, metavar=facts.get("metavar"), default=field.default)
     flag = "--" + field.name.replace("_", "-")
     if kind is bool:
         return _switch(flag, field)

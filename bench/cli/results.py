@@ -1,6 +1,7 @@
 """The results of a run on the terminal: the table, as far as it fits, and what is to be said about it."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import click
 import pandas as pd
@@ -9,11 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from samplerbench.report import text
+from samplerbench.report.columns import fid_heading
 from samplerbench.report.table import WORSE, alignment, table
 from samplerbench.store.results import Results
 
 WITHOUT_TERMINAL = 160  # characters of a line
 GAP = 2  # between columns
+METHOD = 30  # characters of a method, which takes several lines rather than push columns out
 # What a narrow terminal can do without, first to last: it follows from other columns, or is printed below the table.
 DISPENSABLE = ["teacher NFE", "training (it.)", "x floor", WORSE, "Pareto", "latency (s)", "status"]
 ESSENTIAL = ["method", "grid", "guidance", "steps", "NFE"]
@@ -28,8 +31,10 @@ def print_results(results: Results) -> None:
     console = Console()
     width = console.width if console.is_terminal else WITHOUT_TERMINAL
     brief = shown.replace({"status": {r":.*": ""}}, regex=True)
-    fitting, dropped = fit(brief, width, shown.attrs["wide"])
-    Console(width=width).print(_as_rich(fitting))
+    kept = [*ESSENTIAL, *map(fid_heading, results.groups)]
+    fitting, dropped = fit(brief, width, shown.attrs["wide"], kept)
+    needed = _total(_widths(fitting))  # more than there is only if what is essential does not fit
+    Console(width=max(width, needed)).print(_as_rich(fitting))
     if dropped:
         click.echo(f"Not shown: {', '.join(dropped)}.")
     for lines in (text.failures(shown), text.cautions(results), *_verdicts(results)):
@@ -37,49 +42,64 @@ def print_results(results: Results) -> None:
             click.echo("\n" + "\n".join(line.replace("`", "") for line in lines))
 
 
-def fit(shown: pd.DataFrame, width: int, wide: list[str]) -> tuple[pd.DataFrame, list[str]]:
+def fit(
+    shown: pd.DataFrame, width: int, wide: Container[str], essential: Container[str]
+) -> tuple[pd.DataFrame, list[str]]:
     """The table with as many columns as fit into `width` characters, and the headings of those it lacks.
 
     Columns are dropped whole, since a number that is cut short is a wrong one: first the `wide` ones, from the right,
-    then the dispensable ones, then any, from the right.
+    then the dispensable ones, then any that is not essential, from the right. Long methods are folded into lines.
     """
-    others = [column for column in shown if column not in ESSENTIAL]
+    others = [column for column in shown if column not in essential]
     order = [column for column in reversed(others) if column in wide]
     order += [column for column in DISPENSABLE if column in others and column not in order]
     order += [column for column in reversed(others) if column not in order]
-    kept = list(shown)
+    widths = _widths(_folded(shown, METHOD))
     for column in order:
-        if sum(_width(shown, each) + GAP for each in kept) - GAP <= width:
+        if _total(widths) <= width:
             break
-        kept.remove(column)
-    return shown[kept], [column for column in shown if column not in kept]
+        del widths[column]
+    room = widths["method"] + max(0, width - _total(widths))
+    return _folded(shown[[*widths]], room), [column for column in shown if column not in widths]
 
 
-def _width(shown: pd.DataFrame, column: str) -> int:
-    """The characters of the longest cell, or of the longest word of the heading, which may take several lines."""
-    return max(map(len, [*column.split(), *shown[column]]))
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + GAP * (len(widths) - 1)
+
+
+def _widths(shown: pd.DataFrame) -> dict[str, int]:
+    """The characters of each column: of its longest line, or of the longest word of its heading, as that is folded."""
+    return {
+        column: max(len(line) for cell in (*column.split(), *shown[column]) for line in cell.split("\n"))
+        for column in shown
+    }
+
+
+def _folded(shown: pd.DataFrame, width: int) -> pd.DataFrame:
+    """The table with methods in lines of at most this width, as far as their options allow."""
+    options = (re.split("(?<=,)", method) for method in shown["method"])
+    return shown.assign(method=["\n".join(_lines(parts, width, "")) for parts in options])
+
+
+def _lines(parts: Iterable[str], width: int, between: str) -> list[str]:
+    """Parts joined into lines of at most this width, if no part is longer."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(between) + len(part) <= width:
+            lines[-1] += between + part
+        else:
+            lines.append(part)
+    return lines
 
 
 def _as_rich(shown: pd.DataFrame) -> Table:
     printed = Table(box=None, pad_edge=False, padding=(0, GAP // 2))
-    for column in shown:
-        # Only a method with many options may wrap.
-        heading = "\n".join(_lines(column, _width(shown, column)))
-        printed.add_column(Text(heading), justify=alignment(column), vertical="bottom", no_wrap=column != "method")
+    for column, width in _widths(shown).items():
+        heading = "\n".join(_lines(column.split(), width, " "))
+        printed.add_column(Text(heading), justify=alignment(column), vertical="bottom")
     for row in shown.itertuples(index=False):
         printed.add_row(*map(Text, row))
     return printed
-
-
-def _lines(heading: str, width: int) -> list[str]:
-    """The words of a heading in lines of at most this width."""
-    lines: list[str] = []
-    for word in heading.split():
-        if lines and len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
 
 
 def _verdicts(results: Results) -> Iterator[list[str]]:

@@ -65,10 +65,12 @@ def _write_report(folder: Path) -> None:
 
     try:
         written = write(folder)
-    except InputError as error:
+    except (InputError, OSError) as error:
+        cause = error.__cause__ or error
+        reason = cause.strerror if isinstance(cause, OSError) else cause
         raise InputError(
-            f"The report could not be written ({error.__cause__ or error}), but all rows are in "
-            f"{folder / 'results.csv'}: `bench report {folder}` writes it later."
+            f"The report could not be written ({reason}), but all rows are in {folder / 'results.csv'}: "
+            f"`bench report {folder}` writes it later."
         ) from error
     click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
 

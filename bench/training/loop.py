@@ -92,13 +92,14 @@ class Trainer:
 
     Each iteration has its own seed, so a resumed training equals the uninterrupted one exactly.
     seconds: wall time spent in iterations, including those before an interruption.
+    between_iterations: whether `state` is that after a whole number of iterations, from which training resumes exactly.
     """
 
     def __init__(self, task: Task, settings: Settings):
         self.task, self.settings = task, settings
         self.ema = EMA(task.modules, settings.ema_decay)
         self.optimizer = torch.optim.AdamW(task.modules.parameters(), lr=settings.learning_rate, weight_decay=0.0)
-        self.iteration, self.seconds = 0, 0.0
+        self.iteration, self.seconds, self.between_iterations = 0, 0.0, True
 
     def run(self) -> Iterator[Tensor]:
         """Train up to `settings.iterations`, yielding the mean loss of each iteration, a scalar on the device."""
@@ -107,6 +108,7 @@ class Trainer:
             start = time.perf_counter()
             loss = self._step()
             self.iteration += 1
+            self.between_iterations = True
             self.seconds += time.perf_counter() - start
             yield loss
 
@@ -121,6 +123,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(task.modules.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate(self.iteration)
+        self.between_iterations = False
         self.optimizer.step()
         self.ema.update(task.modules)
         return loss.detach()

@@ -82,15 +82,21 @@ def plan_chain(recipe: str, options: TrainOptions) -> list[Training]:
 def _stages(name: str, dataset: Dataset, options: TrainOptions) -> dict[str, TrainOptions]:
     """The trainings, by name, with their options, in order."""
     _check(name, dataset, options)
-    recipe, stages = _recipe(name), dict[str, TrainOptions]()
-    for needed in (str(get_recipe(spec)) for spec in (recipe.teacher, recipe.init_from) if spec) if recipe else ():
-        if not _exists(needed, options):
-            stages |= _stages(needed, dataset, _options_of_teacher(get_recipe(needed), options))
+    stages: dict[str, TrainOptions] = {}
+    for needed in _needed(name):
+        if not _exists(str(needed), options):
+            stages |= _stages(str(needed), dataset, _options_of_teacher(needed, options))
     return stages | {name: options}
 
 
+def _needed(name: str) -> list[Recipe]:
+    """The recipes whose networks a training starts from."""
+    recipe = _recipe(name)
+    return [get_recipe(spec) for spec in (recipe.teacher, recipe.init_from) if spec] if recipe else []
+
+
 def _options_of_teacher(teacher: Recipe, options: TrainOptions) -> TrainOptions:
-    if teacher.distilled:
+    if teacher.teacher:
         return replace(options, pairs=options.pairs if teacher.pairs else None)
     common = "dataset output half quarter device data_root download seed".split()
     return TrainOptions(**{name: getattr(options, name) for name in common})
@@ -120,10 +126,10 @@ def _check_classifier(name: str, dataset: Dataset, options: TrainOptions) -> Non
     only = CLASSIFIERS[name].only
     _refuse_first(
         (only and dataset.name != only, f"{name} is a classifier of the {only}: leave out --dataset."),
+        *_common(dataset, options),
         (not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
         (options.weak, f"--weak is for the network of a recipe, and {name} is a classifier: leave it out."),
         (options.pairs, f"--pairs has no effect on {name}, which is not trained on pairs: leave it out."),
-        *_common(dataset, options),
     )
 
 

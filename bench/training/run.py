@@ -37,7 +37,8 @@ def run_training(task: Task, settings: Settings, output: Path, storage: Storage)
                 if point:
                     yield TrainingProgress(point.iteration, settings.iterations, point.loss, point.rate)
         finally:
-            save(state_file, trainer.state(), facts.metadata)
+            if trainer.between_iterations:  # else an interrupt hit the update of the weights: keep the last state
+                save(state_file, trainer.state(), facts.metadata)
             curve.plot()
 
         facts = replace(facts, iterations=str(trainer.iteration), cost=str(trainer.cost), date=utc_now())

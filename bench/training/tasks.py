@@ -57,8 +57,8 @@ class Lesson:
     def cost(self) -> TrainingCost:
         """What was spent before this training. Pairs that `start` was trained on too are counted once."""
         spent = cost_of_stages(self.start) if self.start else NOTHING
-        counted = self.start and self.pairs and self.start.origin.facts.pairs == self.pairs.label
-        return spent + self.pairs.cost if self.pairs and not counted else spent
+        shared = self.start and self.pairs and self.start.origin.facts.pairs == self.pairs.label
+        return spent + self.pairs.cost if self.pairs and not shared else spent
 
 
 def prepare(recipe: Recipe, inputs: Inputs, pairs: int) -> Lesson:
@@ -81,6 +81,8 @@ def recipe_task(recipe: Recipe, inputs: Inputs, lesson: Lesson, label_drop: floa
     facts = teacher.recorded(facts) if teacher else facts
     if "solver" in modules and teacher:
         trained, field = TrainedModules(modules), replace(teacher.field, modules=modules)
+    elif NETWORK in modules:
+        raise ValueError(f"{recipe}.modules returns a module named {NETWORK!r}, which is that of the U-Net: rename it")
     else:
         net = _unet(recipe, inputs.dataset, lesson.start, weak)
         trained, field = TrainedModules({NETWORK: net} | modules), recipe.field(net, modules)

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from samplerbench.cli.catalogue import catalogue
 from samplerbench.methods import METHODS, Method, register
 
 
@@ -29,7 +30,7 @@ def test_facts_of_methods_and_recipes(invoke):
 
 
 @pytest.mark.parametrize("fault", ["raises", "yields nothing", "unknown recipe", "returns"])
-def test_one_bad_plug_in_does_not_spoil_the_list(fault, invoke):
+def test_one_bad_plug_in_does_not_hide_the_others(fault, invoke):
     @dataclass(frozen=True)
     class Bad(Method):
         """A plug-in with a fault."""
@@ -45,5 +46,19 @@ def test_one_bad_plug_in_does_not_spoil_the_list(fault, invoke):
         register("bad")(Bad)
         result = invoke("list", "methods")
     assert result.exit_code == 0, result.output
-    assert "bad" in result.output
-    assert "unipc" in result.output
+    assert "\nunipc[" in result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("bad ")]
+    reasons = {"raises": "fails: RuntimeError: broken", "yields nothing": "fails: IndexError", "returns": "bad"}
+    assert reasons.get(fault, "fails: SpecError: No recipe is named 'no_such_recipe'") in line
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_terminal_gets_a_paragraph_for_each(width):
+    (text,) = catalogue(["methods"], width)
+    lines = text.splitlines()
+    assert all(len(line) <= width for line in lines if line[0] == " ")
+    start = lines.index("heun[churn=0.0,s_min=0.0,s_max=inf,s_noise=1.0]")
+    paragraph = " ".join(line.strip() for line in lines[start + 1 : start + 6])
+    assert paragraph.startswith(
+        "order 2, NFE/step 2, noise no, recipe ddpm, grid karras, reference arXiv 2206.00364 x'"
+    )

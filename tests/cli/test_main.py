@@ -73,6 +73,10 @@ WRONG = [
 ]
 
 
+# The mistakes that click finds itself; only these show the usage of the command.
+FOUND_BY_CLICK = {"not a valid integer", "No such option", "0 is not in the range", "methods"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
@@ -86,4 +90,6 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, message, invoke)
     (error,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
     assert message in error
     assert "Traceback" not in result.output
+    assert result.stdout == ""
+    assert ("Usage: " in result.stderr) == (message in FOUND_BY_CLICK)
     assert not Path("results").exists(), "nothing is begun that cannot be finished"

@@ -1,21 +1,32 @@
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-QUICK = ["--samples", "80", "--batch-size", "40"]
+from samplerbench.methods import METHODS, Method, register
+from samplerbench.store.run_directory import read_results
+
+QUICK = ["--samples", "80", "--batch-size", "40", "--output", "run"]
+ONE = ["run", "--methods", "ddim", "--steps", "1", *QUICK, "--no-timing"]
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_run_prints_and_writes_a_report_that_can_be_written_again(invoke):
-    command = ["run", "--methods", "ddim,flow", "--steps", "1,2", *QUICK]
+    command = ["run", "--methods", "ddim,flow", "--steps", "2", *QUICK]
     result = invoke(*command)
     assert result.exit_code == 0, result.output
-    (folder,) = Path("results/runs").iterdir()
-    assert "FID" in result.output
-    assert "(digits-cnn)" in result.output
-    assert "ddpm, flow: shipped weights" in result.output
+    assert "(digits-cnn)" in result.stdout
+    assert result.stdout.splitlines()[-1] == "Report: run/report.md, run/report.html"
+    assert result.stderr.splitlines() == [
+        "ddpm, flow: shipped weights", "ddim 2 steps, uniform done", "flow 2 steps, uniform done",
+    ]  # fmt: skip
+    folder = Path("run")
     report = (folder / "report.md").read_text()
-    assert report.count("\n| ddim ") == 2
+    assert report.count("\n| ddim ") == 1
     assert "| real images" in report
     for picture in ("samples.png", "quality.png"):
         assert f"pictures/{picture}" in report
@@ -27,39 +38,85 @@ def test_a_run_prints_and_writes_a_report_that_can_be_written_again(invoke):
     (folder / "report.md").unlink()
     assert invoke("report", folder).exit_code == 0
     assert (folder / "report.md").read_text() == report
-    assert "4 of 4 cells are already measured" in invoke(*command).output
+    assert "2 of 2 cells are already measured in run" in invoke(*command).stderr
+
+
+def test_the_default_folder_is_the_same_for_the_same_command(invoke):
+    command = ["run", "--methods", "ddim", "--steps", "1", "--samples", "70", "--no-timing"]
+    for _ in range(2):
+        assert invoke(*command).exit_code == 0
+    (folder,) = Path("results/runs").iterdir()
+    assert folder.name.startswith("digits-")
 
 
 def test_too_few_samples_for_the_covariance_are_pointed_out(invoke):
     result = invoke("run", "--methods", "ddim", "--steps", "1", "--samples", "40", "--no-timing", "--output", "run")
     assert result.exit_code == 0
-    assert "Too few samples: 40 images" in result.output
+    assert "Too few samples: 40 images" in result.stdout
     assert "Too few samples" in Path("run/report.md").read_text()
 
 
 def test_your_own_checkpoint_is_preferred_and_named(invoke):
     assert invoke("train", "flow", "--iterations", "2", "--batch-size", "8").exit_code == 0
     own = Path("checkpoints/digits/flow.safetensors")
-    assert own.exists()
-    result = invoke("run", "--methods", "flow", "--steps", "1", *QUICK, "--no-timing", "--output", "run")
+    result = invoke("run", "--methods", "flow,ddim", "--steps", "1", *QUICK, "--no-timing")
     assert result.exit_code == 0
-    assert f"flow: your own {own}" in result.output
+    assert result.stderr.splitlines()[:2] == [f"flow: your own {own}", "ddpm: shipped weights"]
     assert json.loads(Path("run/run.json").read_text())["checkpoints"]["flow"].startswith(str(own))
 
 
 def test_a_report_that_cannot_be_written_loses_no_rows(invoke, monkeypatch):
-    def full(folder):
-        raise OSError(28, "No space left on device")
+    monkeypatch.setattr("samplerbench.report.render_matplotlib.save", full)
+    result = invoke(*ONE)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        "Error: The report could not be written (No space left on device), but all rows are in run/results.csv: "
+        "`bench report run` writes it later."
+    )
+    assert "real images" in result.stdout, "the table is printed first"
+    assert read_results(Path("run"))["status"].tolist() == ["ok"]
 
-    monkeypatch.setattr("samplerbench.report.write.content", full)
-    result = invoke("run", "--methods", "ddim", "--steps", "1", *QUICK, "--no-timing", "--output", "run")
-    assert result.exit_code != 0
-    assert len(Path("run/results.csv").read_text().splitlines()) == 2
+
+def test_rows_that_cannot_be_written_end_the_run_with_one_sentence(invoke, monkeypatch):
+    monkeypatch.setattr("samplerbench.store.run_directory.RunDirectory.add", full)
+    result = invoke(*ONE)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: Cannot write to 'run' (No space left on device): ")
 
 
-@pytest.mark.parametrize("guidance", [[], ["--guidance", "cfg[weight=2,high=1]"]])
-def test_sample_writes_a_picture(guidance, invoke):
-    result = invoke("sample", "flow", "--steps", "2", "--count", "5", "--output", "some/grid.png", *guidance)
-    assert result.exit_code == 0, result.output
-    assert f"5 images, {3 if guidance else 2} network evaluations each" in result.output
-    assert Path("some/grid.png").read_bytes().startswith(b"\x89PNG")
+@pytest.fixture
+def faulty():
+    """Methods that raise an error, and an interruption as Ctrl-C does."""
+
+    @dataclass(frozen=True)
+    class Faulty(Method):
+        recipe = "ddpm"
+        error = RuntimeError("broken")
+
+        def steps(self, field, x, times, noise):
+            raise self.error
+            yield
+
+    @dataclass(frozen=True)
+    class Stopped(Faulty):
+        error = KeyboardInterrupt()
+
+    with METHODS.temporarily():
+        register("faulty")(Faulty)
+        register("stopped")(Stopped)
+        yield
+
+
+def test_a_failed_cell_is_told_and_the_others_are_measured(invoke, faulty):
+    result = invoke("run", "--methods", "faulty,ddim", "--steps", "1", *QUICK, "--no-timing")
+    assert result.exit_code == 1
+    assert "faulty 1 steps, uniform failed: RuntimeError: broken (test_run.py:" in result.stderr
+    assert read_results(Path("run"))["status"].tolist() == ["failed", "ok"]
+
+
+def test_an_interrupted_run_keeps_its_cells_and_reports_them(invoke, faulty):
+    result = invoke("run", "--methods", "ddim,stopped,flow", "--steps", "1", *QUICK, "--no-timing")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1].startswith("Interrupted: the cells above are kept in run")
+    assert read_results(Path("run"))["method"].tolist() == ["ddim"]
+    assert "| ddim " in Path("run/report.md").read_text()

@@ -39,6 +39,34 @@ def test_half_precision_halves_the_file_and_keeps_float32_in_memory(file, tmp_pa
     assert {value.dtype for value in load(tmp_path / "half.safetensors").weights.values()} == {torch.float32}
 
 
+def test_int8_keeps_each_row_to_half_of_its_own_step(tmp_path):
+    """Rows of very different sizes, a convolution, and tensors of one dimension, which stay in float16."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = 10.0 ** torch.arange(-3, 3)
+    weights = {
+        "linear": sizes[:, None] * torch.randn(6, 50, generator=generator),
+        "conv": sizes.view(-1, 1, 1, 1) * torch.randn(6, 4, 3, 3, generator=generator),
+        "bias": torch.randn(6, generator=generator),
+        "zero": torch.zeros(3, 3),
+    }
+    save(tmp_path / "a.safetensors", weights, {}, "int8")
+    found = load(tmp_path / "a.safetensors").weights
+    assert found.keys() == weights.keys()
+    for name in ("linear", "conv", "zero"):
+        step = weights[name].flatten(1).abs().amax(1) / 127
+        error = (found[name] - weights[name]).flatten(1).abs().amax(1)
+        assert (error <= 0.5001 * step).all()
+    assert torch.equal(found["bias"], weights["bias"].half().float())
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16", "int8"])
+def test_a_parameter_named_scale_is_no_scale_of_another(storage, tmp_path):
+    save(tmp_path / "a.safetensors", {"path.scale": torch.full((2,), 0.5), "path.rows": torch.ones(2, 2)}, {}, storage)
+    found = load(tmp_path / "a.safetensors")
+    assert torch.equal(found.weights["path.scale"], torch.full((2,), 0.5))
+    assert torch.equal(found.path_weights()["rows"], torch.ones(2, 2))
+
+
 def truncated(path):
     path.write_bytes(path.read_bytes()[:-1000])
 
@@ -96,7 +124,12 @@ def test_a_checkpoint_that_claims_a_huge_network_fails_before_anything_is_alloca
 )  # fmt: skip
 def test_the_kind_of_older_files_is_inferred(metadata, kind):
     assert CheckpointFacts.read(metadata).kind == kind
-    assert CheckpointFacts.read(CheckpointFacts(kind=kind, recipe="flow").metadata).recipe == "flow"
+
+
+def test_facts_are_read_as_they_were_written():
+    facts = CheckpointFacts("unet", "{}", recipe="reflow[rounds=2]", seed="0", cost='{"iterations": 1}')
+    assert CheckpointFacts.read(facts.metadata | {"format": "pt"}) == facts
+    assert facts.metadata.keys() == {"kind", "architecture", "recipe", "seed", "cost"}, "nothing empty is written"
 
 
 def test_a_file_without_a_network_says_so(file):

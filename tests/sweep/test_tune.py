@@ -9,8 +9,8 @@ import torch
 from click.testing import CliRunner
 
 from samplerbench.cli.main import main
-from samplerbench.methods import GRIDS, VE, Cosine, DiscreteVP, Linear, TunedGrid
-from samplerbench.sweep.grid_search import HELD_OUT, SEARCHED, spaced, spacing
+from samplerbench.methods import GRIDS, DiscreteVP, TunedGrid
+from samplerbench.sweep.grid_search import HELD_OUT, SEARCHED
 from samplerbench.sweep.options import TuneOptions
 from samplerbench.sweep.tune import Tuning, compare
 
@@ -19,16 +19,6 @@ from samplerbench.sweep.tune import Tuning, compare
 def _quick(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("samplerbench.sweep.grid_search.REFERENCE", "pf_ode[solver=dopri5,rtol=0.01,atol=0.01]")
-
-
-@pytest.mark.parametrize("path", [DiscreteVP(), Cosine(), Linear(), VE()], ids=lambda path: type(path).__name__)
-@pytest.mark.parametrize("name", ["uniform", "karras", "leading"])
-def test_coordinates_give_back_their_times_and_any_coordinates_give_times_that_fall(name, path):
-    times = GRIDS.get(name)(8, path)
-    torch.testing.assert_close(spaced(spacing(times, path), times, path), times, rtol=1e-5, atol=1e-6)
-    moved = spaced(spacing(times, path) + np.linspace(-0.5, 0.3, 7), times, path)
-    assert (moved.diff() <= 0).all()
-    assert (moved[0], moved[-1]) == (times[0], 0)
 
 
 def test_a_search_does_not_lose_to_the_grids_it_starts_from_and_its_file_is_a_grid():

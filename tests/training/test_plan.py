@@ -1,9 +1,11 @@
 import json
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from samplerbench.errors import InputError
-from samplerbench.methods import SpecError
+from samplerbench.methods import RECIPES, SpecError, get_recipe, register
 from samplerbench.models import PRESETS, load, weaker
 from samplerbench.sweep.jobs import expand
 from samplerbench.sweep.normalise import normalise
@@ -29,11 +31,42 @@ def test_stages_chain_and_continue_where_they_stopped(plan, short, tmp_path):
     assert [job.recipe for job in expand(sweep)] == [names[2], names[1], names[0]]
 
 
-def test_an_undistilled_teacher_is_trained_with_default_settings(plan, monkeypatch):
-    monkeypatch.setattr("samplerbench.networks.checkpoints.shipped", lambda dataset, name: plan()[0].output / "nowhere")
-    teacher, student = plan("reflow", iterations=3, pairs=64)
+@pytest.fixture
+def nothing_shipped(monkeypatch):
+    monkeypatch.setattr("samplerbench.networks.checkpoints.shipped", lambda dataset, name: Path("nowhere", name))
+
+
+@pytest.mark.usefixtures("nothing_shipped")
+def test_an_undistilled_teacher_is_trained_with_default_settings(plan):
+    teacher, student = plan("reflow", iterations=3, pairs=64, quarter=True, seed=7)
     assert (teacher.name, teacher.settings.iterations, teacher.pairs) == ("flow", 5000, 0)
     assert (student.name, student.settings.iterations, student.pairs) == ("reflow", 3, 64)
+    assert teacher.options.quarter
+    assert (teacher.settings.seed, teacher.options.output) == (7, student.options.output)
+
+
+@pytest.mark.usefixtures("nothing_shipped")
+def test_the_student_whose_weights_are_the_start_is_trained_first_with_the_same_settings(plan):
+    stages = plan("dmd", iterations=3, pairs=64)
+    assert [(stage.name, stage.settings.iterations, stage.pairs) for stage in stages] == [
+        ("flow", 5000, 0), ("knowledge", 3, 64), ("dmd", 3, 64),
+    ]  # fmt: skip
+
+
+def test_all_stages_share_the_loaded_images(plan):
+    first, *others = plan("progressive[steps=16]")
+    assert others
+    assert all(stage.inputs is first.inputs for stage in others)
+
+
+def test_an_incomplete_recipe_is_refused(plan):
+    class Unfinished(type(get_recipe("knowledge"))):
+        teacher = None
+
+    with RECIPES.temporarily():
+        register("unfinished")(dataclass(frozen=True)(Unfinished))
+        with pytest.raises(InputError, match="unfinished has no teacher, which it needs: set `teacher` in its class"):
+            plan("unfinished")
 
 
 def test_the_weaker_network_is_smaller_and_has_a_file_of_its_own(plan, short, tmp_path):
@@ -54,6 +87,7 @@ def test_the_weaker_network_is_smaller_and_has_a_file_of_its_own(plan, short, tm
         ("noisy-classifier", {"pairs": 3}, "--pairs has no effect"),
         ("digits-cnn", {"dataset": "mnist"}, "classifier of the digits"),
         ("flow", {"dataset": "mixture"}, "nothing to train"),
+        ("noisy-classifier", {"dataset": "mixture"}, "nothing to train"),
         ("flow", {"dataset": "mnist", "data_root": "nowhere"}, "add --download"),
         ("flaw", {}, "Did you mean 'flow'?"),
     ],

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from samplerbench.errors import InputError
-from samplerbench.models import CheckpointError, load
+from samplerbench.models import EMA, CheckpointError, load
 
 pytestmark = pytest.mark.usefixtures("short")
 
@@ -63,14 +63,47 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(plan, tmp_path)
         list(plan()[0].run())
 
 
-def test_a_hundred_iterations_lower_the_loss(plan):
-    losses = [at.loss for at in plan(iterations=100, batch_size=32)[0].run()]
+def test_an_interrupt_within_an_update_keeps_the_last_whole_state(plan, monkeypatch):
+    """It comes after the optimiser has changed the weights and before they are averaged, in the sixth iteration."""
+    (whole,), (parts,) = plan("flow", "whole"), plan("flow", "parts")
+    list(whole.run())
+    update = EMA.update
+
+    def interrupted(ema, net):
+        if ema.updates == 5:
+            raise KeyboardInterrupt
+        update(ema, net)
+
+    monkeypatch.setattr(EMA, "update", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(parts.run())
+    monkeypatch.setattr(EMA, "update", update)
+    assert [at.done for at in plan("flow", "parts")[0].run()] == [6]
+    same_weights(whole.output, parts.output)
+
+
+def test_more_iterations_continue_a_finished_training(plan):
+    list(plan(iterations=2)[0].run())
+    (longer,) = plan(iterations=4)
+    assert [at.done for at in longer.run()] == [4]
+    facts = load(longer.output).facts
+    assert (facts.iterations, json.loads(facts.cost)["iterations"]) == ("4", 4)
+
+
+def test_an_output_that_cannot_be_written_is_an_input_error(plan, tmp_path):
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(InputError, match=r"Cannot write to .*choose another --output"):
+        list(plan("flow", "taken")[0].run())
+
+
+def test_forty_iterations_lower_the_loss(plan):
+    losses = [at.loss for at in plan(iterations=40, learning_rate=0.01)[0].run()]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
 
 
-@pytest.mark.parametrize(("name", "iterations", "factor"), [("digits-cnn", 200, 0.7), ("noisy-classifier", 100, 0.9)])
+@pytest.mark.parametrize(("name", "iterations", "factor"), [("digits-cnn", 60, 0.9), ("noisy-classifier", 60, 0.9)])
 def test_classifiers_train_in_the_same_loop(name, iterations, factor, plan):
-    (training,) = plan(name, iterations=iterations, batch_size=64)
+    (training,) = plan(name, iterations=iterations, batch_size=64, learning_rate=0.01)
     losses = [at.loss for at in training.run()]
     assert losses[-1] < factor * losses[0]
     checkpoint = load(training.output)

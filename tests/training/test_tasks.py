@@ -1,8 +1,15 @@
+import copy
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
 import pytest
 import torch
+from torch import nn
 
-from samplerbench.methods import Field, get_recipe
-from samplerbench.training.tasks import Lesson, RecipeLoss, prepare, recipe_task
+from samplerbench.methods import RECIPES, Denoising, Field, Linear, get_recipe, register
+from samplerbench.networks.guides import NOISY_CLASSIFIER
+from samplerbench.training.modules import checkpoint_weights
+from samplerbench.training.tasks import Lesson, RecipeLoss, classifier_task, prepare, recipe_task
 
 
 @pytest.fixture
@@ -58,9 +65,78 @@ def test_a_learned_solver_is_trained_alone(inputs, monkeypatch):
     assert all(parameter.grad is None for parameter in lesson.teacher.network.eager.parameters())
 
 
-def test_pairs_that_the_start_was_trained_on_are_paid_once(inputs, monkeypatch):
-    from dataclasses import replace
+@pytest.fixture
+def with_a_helper():
+    """A recipe that starts from `flow` without a teacher, and trains a module besides the network for training only."""
 
+    class WithAHelper(Denoising):
+        path, target, init_from = Linear(), "velocity", "flow"
+        helper: ClassVar[str] = "helper"
+
+        def modules(self, teacher=None):
+            return {self.helper: nn.Linear(1, 1)}
+
+        def loss(self, field, x0, label, noise, teacher):
+            return super().loss(field, x0, label, noise, teacher) + field.modules[self.helper](x0[:, 0, 0, :1])[:, 0]
+
+    with RECIPES.temporarily():
+        register("with_a_helper")(dataclass(frozen=True)(WithAHelper))
+        yield get_recipe("with_a_helper")
+
+
+def test_a_module_for_training_only_is_trained_but_not_kept(with_a_helper, inputs, flow_network):
+    task = recipe_task(with_a_helper, inputs, prepare(with_a_helper, inputs, 0), label_drop=0.1)
+    for name, value in flow_network.eager.state_dict().items():
+        torch.testing.assert_close(task.modules.state_dict()[f"network.{name}"], value, rtol=0, atol=0)
+    assert task.teacher is None
+    task.loss(0.0, *inputs.labelled[torch.arange(8)]).mean().backward()
+    assert task.modules.helper.bias.grad.item() == pytest.approx(1)
+    kept = checkpoint_weights(task.modules.state_dict())
+    assert kept.keys() == flow_network.eager.state_dict().keys()
+
+
+def test_a_module_with_the_name_of_the_network_is_refused(with_a_helper, inputs, monkeypatch):
+    monkeypatch.setattr(type(with_a_helper), "helper", "network")
+    with pytest.raises(ValueError, match=r"with_a_helper\.modules returns a module named 'network'"):
+        recipe_task(with_a_helper, inputs, prepare(with_a_helper, inputs, 0), label_drop=0.1)
+
+
+def test_a_critic_is_a_trainable_copy_of_the_teacher(inputs, flow_network, monkeypatch):
+    monkeypatch.setattr("samplerbench.training.pairs.STEPS", 2)
+    lesson = prepare(get_recipe("dmd"), inputs, pairs=16)
+    list(lesson.pairs.make())
+    task = recipe_task(get_recipe("dmd"), inputs, lesson, label_drop=0.1)
+    critic, before = task.modules.critic, copy.deepcopy(lesson.teacher.network.eager.state_dict())
+    assert all(torch.equal(value, before[name]) for name, value in critic.state_dict().items())
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            assert parameter.requires_grad
+            parameter.add_(1)
+    assert all(torch.equal(value, before[name]) for name, value in lesson.teacher.network.eager.state_dict().items())
+
+
+def test_the_fraction_of_the_training_reaches_the_recipe(labels_seen):
+    """Consistency distillation refines its times on the way: an untrained network has another loss at the end."""
+    (field, _), recipe = labels_seen, get_recipe("consistency_training[intervals=1,last=64,huber=0.0]")
+    loss, losses = RecipeLoss(recipe, field(recipe), 10, 0.0), []
+    x0, labels = torch.ones(64, 1, 2, 2), torch.zeros(64, dtype=torch.long)
+    for fraction in (0.0, 0.99):
+        torch.manual_seed(0)
+        losses.append(loss(fraction, x0, labels).mean().item())
+    assert losses[0] != pytest.approx(losses[1], rel=0.1)
+
+
+def test_a_classifier_fits_the_images_and_classes_of_the_data(inputs):
+    class Coloured(type(inputs.dataset)):
+        resolution, channels, classes = 16, 3, 4
+
+    task = classifier_task(NOISY_CLASSIFIER, replace(inputs, dataset=Coloured()))
+    config = task.modules.network.config
+    assert (config.resolution, config.image_channels, config.classes) == (16, 3, 4)
+    assert (task.facts.kind, task.facts.dataset, task.facts.recipe) == (NOISY_CLASSIFIER, "digits", "")
+
+
+def test_pairs_that_the_start_was_trained_on_are_paid_once(inputs, monkeypatch):
     monkeypatch.setattr("samplerbench.training.pairs.STEPS", 2)
     lesson = prepare(get_recipe("dmd"), inputs, pairs=16)
     list(lesson.pairs.make())

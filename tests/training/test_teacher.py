@@ -6,6 +6,7 @@ import torch
 from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import get_recipe
 from samplerbench.models import PRESETS, CheckpointError, CheckpointFacts, UNet, load, save, shipped
+from samplerbench.models.kinds import facts_of
 from samplerbench.training.teacher import cost_of_stages, init_from_teacher, load_teacher
 
 CPU = torch.device("cpu")
@@ -18,6 +19,25 @@ def test_a_checkpoint_of_another_recipe_is_no_teacher(recipe, tmp_path):
     save(tmp_path / "digits/flow.safetensors", checkpoint.weights, metadata)
     with pytest.raises(CheckpointError, match="not for flow on digits"):
         load_teacher("flow", DATASETS.get("digits"), str(tmp_path), CPU)
+
+
+def test_a_teacher_of_other_classes_is_refused(tmp_path):
+    checkpoint = load(shipped("digits", "flow"))
+    net = UNet(replace(checkpoint.unet().config, classes=7))
+    facts = facts_of(net)
+    save(tmp_path / "digits/flow.safetensors", net.state_dict(), checkpoint.metadata | facts.metadata)
+    with pytest.raises(CheckpointError, match=r"flow.*was trained for other classes than those of digits: retrain it"):
+        load_teacher("flow", DATASETS.get("digits"), str(tmp_path), CPU)
+
+
+def test_a_time_embedding_of_another_scale_is_not_copied():
+    torch.manual_seed(0)
+    teacher = UNet(PRESETS["digits"])
+    student = UNet(replace(PRESETS["digits"], time_scale=10.0))
+    before = student.time.layers[0].weight.clone()
+    init_from_teacher(student, teacher)
+    assert torch.equal(student.time.layers[0].weight, before)
+    assert torch.equal(student.conv_in.weight, teacher.conv_in.weight)
 
 
 @pytest.mark.parametrize("name", ["reflow", "shortcut"])

@@ -83,3 +83,14 @@ def test_by_default_a_recipe_does_not_change_during_training_and_trains_nothing_
     recipe = get_recipe("flow")
     assert recipe.at_progress(0.7) is recipe
     assert recipe.modules() == {}
+
+
+def test_the_field_of_a_network_has_all_that_the_recipe_trained(small_net):
+    vdm, meanflow, bespoke = (get_recipe(name) for name in ("vdm", "meanflow", "bespoke"))
+    modules = vdm.modules()
+    assert vdm.field(small_net, modules).path is modules["path"]
+    assert (meanflow.field(small_net, {}).path, meanflow.field(small_net, {}).interval) == (Linear(), True)
+    modules = bespoke.modules()
+    field = bespoke.field(small_net, modules)
+    assert (field.net, field.target, field.interval) == (small_net, "velocity", False)
+    assert field.modules["solver"] is modules["solver"]

@@ -16,6 +16,17 @@ def test_an_untrained_solver_is_eulers(steps, flow_map):
     torch.testing.assert_close(ours, eulers, rtol=1e-6, atol=1e-6)
 
 
+def test_a_solver_with_other_times_alone_is_eulers_on_those_times(flow_map):
+    solver, x = NonStationary(), normal(8, 1, 4, 4)
+    torch.nn.init.normal_(solver.gaps["4"], generator=torch.Generator().manual_seed(0))
+    times, _, _ = solver(4)
+    assert (times[0].item(), times[-1].item()) == (1, 0)
+    torch.testing.assert_close(-times.diff(), torch.softmax(solver.gaps["4"].double(), 0))
+    ours = sample(get("bespoke"), replace(flow_map.teacher, modules={"solver": solver}), x, 4, None)
+    *_, eulers = get("flow").steps(flow_map.teacher, x, times.detach(), None)
+    torch.testing.assert_close(ours, eulers, rtol=1e-6, atol=1e-6)
+
+
 def test_a_solver_learns_the_flow_of_a_gaussian(flow_map):
     """Its twelve parameters for three steps suffice for less than a tenth of Euler's error."""
     recipe, solver, noise = get_recipe("bespoke"), NonStationary().double(), seeded_noise(0)
