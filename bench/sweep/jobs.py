@@ -44,7 +44,8 @@ class Job:
     def __str__(self) -> str:
         sampler = self.sampler
         guided = f" {sampler.guidance}" if sampler.guidance else ""
-        return f"{sampler.method}{guided}" + (f" {sampler.steps} steps" if sampler.steps else "")
+        steps = f" {sampler.steps} step{'s' if sampler.steps > 1 else ''}" if sampler.steps else ""
+        return f"{sampler.method}{guided}{steps}"
 
 
 def expand(sweep: CheckedSweep) -> list[Job]:

@@ -85,8 +85,7 @@ class Sampler:
 
         outputs = int(self.recipe.network.get("outputs", 1))
         label = torch.zeros(1, dtype=torch.int64)
-        interval = "intervals" in self.recipe.provides
-        field = Field(net, self.path, self.recipe.target, label, interval, self.recipe.modules())
+        field = replace(self.recipe.field(net, self.recipe.modules()), path=self.path, label=label)
         guides = Guides(lambda x, _: x.flatten(1), weak=field)
         self.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.zeros_like, guides)
         return calls

@@ -110,7 +110,7 @@ def faulty():
 def test_a_failed_cell_is_told_and_the_others_are_measured(invoke, faulty):
     result = invoke("run", "--methods", "faulty,ddim", "--steps", "1", *QUICK, "--no-timing")
     assert result.exit_code == 1
-    assert "faulty 1 steps, uniform failed: RuntimeError: broken (test_run.py:" in result.stderr
+    assert "faulty 1 step, uniform failed: RuntimeError: broken (test_run.py:" in result.stderr
     assert read_results(Path("run"))["status"].tolist() == ["failed", "ok"]
 
 
