@@ -85,6 +85,11 @@ class CellProgress:
         """The next sampling run begins."""
         self._finished, self._run = self.evaluations, run
 
+    def extend(self, evaluations: int) -> None:
+        """Expect so many more than have been spent, if that exceeds what was expected."""
+        if self.expected is not None:
+            self.expected = max(self.expected, self.evaluations + evaluations)
+
     @property
     def evaluations(self) -> int:
         """Evaluations so far."""
@@ -165,9 +170,9 @@ def measure(
     Yields batch after batch, so that the images need not all be kept. Without seed blocks the cell is only timed.
     Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
     """
+    each = found.batch_size * (sampler.nfe or 0)
     if sampler.nfe:
-        batches = ceil(samples / found.batch_size) * len(seeds) or MIN_ROUNDS
-        found.progress.expected = batches * found.batch_size * sampler.nfe
+        found.progress.expected = max(ceil(samples / found.batch_size) * len(seeds), MIN_ROUNDS if timing else 0) * each
     if timing:
         gflops_per_evaluation = _gflops_per_evaluation(sampler, network)
         _warm_up(sampler, network, found)
@@ -180,6 +185,7 @@ def measure(
                 found.pictured = displayed(batch.images[: min(kept, PICTURED)]).cpu()
             yield _first(batch, kept)
     while timing and found.needs_another_round():
+        found.progress.extend(each)
         _batch(sampler, network, 0, 0, found, timing, memory)
     if timing:
         found.peak_memory_mb = memory.megabytes

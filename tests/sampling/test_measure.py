@@ -113,6 +113,13 @@ def test_an_adaptive_method_has_no_expected_evaluations(flow_network):
     assert found.nfe >= 7
 
 
+@pytest.mark.parametrize("rounds", [MIN_ROUNDS, MAX_ROUNDS])
+def test_rounds_beyond_the_images_are_expected_too(rounds, flow_network, seconds, monkeypatch):
+    monkeypatch.setattr(Measurement, "needs_another_round", lambda found: len(found.rounds) < rounds)
+    found, _ = measured(FLOW, flow_network, 2, 2, timing=True)
+    assert found.progress.expected == found.progress.evaluations == 2 * 2 * rounds
+
+
 # What is timed
 
 
