@@ -1,11 +1,17 @@
 """samplerbench: speed and quality of few-step generative samplers, with counted evaluations and honest floors."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from samplerbench.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# OpenMP's threads spin at barriers: on a busy machine a forward pass then takes several times as long. libgomp reads
+# this when torch loads it.
+if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+    os.environ["GOMP_SPINCOUNT"] = "1000"
 
 __version__ = "0.2.0"
 __all__ = ["InputError", "__version__", "run"]

@@ -1,5 +1,6 @@
 """`samplerbench.run`, as a user calls it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,12 @@ def test_it_runs_beside_folders_of_the_same_names(tmp_path):
         assert done.returncode == 0, done.stderr
     assert "uniform" in done.stdout
     assert (tmp_path / "out" / "results.csv").exists()
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}], ids=str)
+def test_openmp_threads_do_not_spin_unless_the_user_says_so(given):
+    chosen = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    environment = {key: value for key, value in os.environ.items() if key not in chosen}
+    code = f"import os, samplerbench; print({{k: v for k, v in os.environ.items() if k in {chosen}}})"
+    printed = subprocess.run([sys.executable, "-c", code], env=environment | given, capture_output=True, text=True)
+    assert printed.stdout.strip() == str(given or {"GOMP_SPINCOUNT": "1000"})

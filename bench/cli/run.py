@@ -1,6 +1,5 @@
 """`bench run`."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from samplerbench.sweep.session import Session
 
 # How sources of weights are described; any other is the path of the user's own checkpoint.
-DESCRIBED = {"shipped": "shipped weights", "random": "random weights", "exact": "closed form"}
+DESCRIBED = {"shipped": "shipped weights {}", "random": "random weights", "exact": "closed form of {}"}
 
 # torch takes seconds to import: only when the command runs.
 
@@ -110,9 +109,11 @@ def _outcome(name: str, row: Mapping) -> Line:
 
 
 def weights(networks: Iterable["LoadedNetwork"]) -> list[str]:
-    """Which weights the networks have, with those that guide or teach them: a line for each source."""
+    """Which weights each network has, and those that guide or teach it: a line each."""
     sources = {name: text for network in networks for name, text in network.sources.items()}
-    names = defaultdict(list)
-    for name, text in sources.items():
-        names[text.rpartition(" ")[0]].append(name)  # without the digest
-    return [f"{', '.join(found)}: {DESCRIBED.get(source, f'your own {source}')}" for source, found in names.items()]
+    return [f"{name}: {_described(text)}" for name, text in sources.items()]
+
+
+def _described(text: str) -> str:
+    source, _, digest = text.rpartition(" ")
+    return DESCRIBED[source].format(digest) if source in DESCRIBED else f"your own {text}"

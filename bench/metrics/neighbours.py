@@ -38,7 +38,8 @@ def covered(points: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
 
 def _distances(points: Tensor, others: Tensor) -> Iterator[Tensor]:
     for chunk in points.split(CHUNK):
-        yield torch.cdist(chunk, others)
+        # By products of matrices, distances of equal rows come out as 1e-6 instead of 0, and ties are broken at random.
+        yield torch.cdist(chunk, others, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def mean_distance(x: Tensor) -> float:

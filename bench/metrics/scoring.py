@@ -105,6 +105,7 @@ class SpeedOnly:
     images: ClassVar[Images | None] = None
     columns: ClassVar[list[Column]] = []
     specs: ClassVar[list[str]] = []
+    metrics: ClassVar[list[Metric]] = []
 
     def needs(self, requirement: str) -> str:
         """No metric requires anything."""

@@ -41,21 +41,38 @@ class CheckpointKey:
         """Where it is if it came with the package."""
         return shipped(self.dataset, self.stem)
 
-    def find(self, folder: str | None) -> Path:
-        """The user's own checkpoint in `folder`, else the shipped one. Raises InputError if there is neither."""
-        for path in (self.path(folder), self.shipped):
-            if path.exists():
-                return path
+    def find(self, folder: str | None, strict: bool = False) -> Path:
+        """The user's own checkpoint in `folder`, else the shipped one. Raises InputError if there is neither.
+
+        strict: the shipped one will not do if a folder was given.
+        """
+        own = self.path(folder)
+        if own.is_file():
+            return own
+        command = f"bench train {self.name}{' --weak' * self.weak} --dataset {self.dataset}"
+        if strict and folder is not None:
+            raise InputError(
+                f"--weights {folder!r} has no checkpoint {str(own)!r} ({_found_in(Path(folder))}): `{command} --output "
+                f"{folder}` trains one; other networks can only be sampled from Python so far (docs/models.md)."
+            )
+        if self.shipped.exists():
+            return self.shipped
         raise InputError(
-            f"There is no checkpoint of {self.stem} for {self.dataset} in {folder or FOLDER!r}: train it with "
-            f"`bench train {self.name}{' --weak' * self.weak} --dataset {self.dataset}`."
+            f"There is no checkpoint {str(own)!r}, and none of {self.stem} is shipped: `{command}` trains one."
         )
 
-    def load(self, folder: str | None) -> tuple[Checkpoint, Origin]:
-        """Read the file. Raises InputError if there is none, CheckpointError if it is damaged."""
-        checkpoint = load(self.find(folder))
+    def load(self, folder: str | None, strict: bool = False) -> tuple[Checkpoint, Origin]:
+        """Read the file, found as `find` does. Raises InputError if there is none, CheckpointError if it is damaged."""
+        checkpoint = load(self.find(folder, strict))
         source = "shipped" if checkpoint.path == self.shipped else str(checkpoint.path)
         return checkpoint, Origin(source, checkpoint.digest, read_cost(checkpoint), checkpoint.facts)
+
+
+def _found_in(folder: Path) -> str:
+    """What is at a path where checkpoints were expected."""
+    if folder.is_dir():
+        return f"it holds {', '.join(sorted(file.name for file in folder.iterdir())[:3]) or 'nothing'}"
+    return "it is a file" if folder.exists() else "it does not exist"
 
 
 def load_network(
@@ -66,10 +83,12 @@ def load_network(
     dtype: torch.dtype = torch.float32,
     compiled: bool = False,
     weak: bool = False,
+    strict: bool = False,
 ) -> LoadedNetwork:
     """The network of a recipe: the trained one of its checkpoint, or the closed form of the data set.
 
     folder: the user's own checkpoints, tried before the shipped ones. weak: the weaker network, for autoguidance.
+    strict: the shipped one will not do if a folder was given.
     Raises InputError if there is no checkpoint, CheckpointError if it does not fit.
     """
     if dataset.distribution:
@@ -77,9 +96,9 @@ def load_network(
     known = get_recipe(recipe)
     if "solver" in known.provides:
         if weak:  # the network is the teacher's, and so is the weaker one
-            return load_network(str(known.teacher), dataset, folder, device, dtype, compiled, weak=True)
-        return _with_solver(known, dataset, folder, device, dtype, compiled)
-    checkpoint, origin = CheckpointKey(dataset.name, recipe, weak).load(folder)
+            return load_network(str(known.teacher), dataset, folder, device, dtype, compiled, weak=True, strict=strict)
+        return _with_solver(known, dataset, folder, strict, device, dtype, compiled)
+    checkpoint, origin = CheckpointKey(dataset.name, recipe, weak).load(folder, strict)
     unet = trained_unet(checkpoint, recipe, dataset)
     loaded = _ready(unet, known, origin, device, dtype, compiled)
     if "path" in known.modules():
@@ -134,11 +153,17 @@ def _ready(
 
 
 def _with_solver(
-    recipe: Recipe, dataset: Dataset, folder: str | None, device: torch.device, dtype: torch.dtype, compiled: bool
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: str | None,
+    strict: bool,
+    device: torch.device,
+    dtype: torch.dtype,
+    compiled: bool,
 ) -> LoadedNetwork:
-    """The network of the recipe's teacher, with the solver learned for it."""
+    """The network of the recipe's teacher, shipped or the user's own, with the solver learned for it."""
     teacher = load_network(str(recipe.teacher), dataset, folder, device, dtype, compiled)
-    checkpoint, origin = CheckpointKey(dataset.name, str(recipe)).load(folder)
+    checkpoint, origin = CheckpointKey(dataset.name, str(recipe)).load(folder, strict)
     if checkpoint.facts.teacher_digest != teacher.origin.digest:
         raise CheckpointError(
             f"{checkpoint.path} was trained for another checkpoint of {recipe.teacher} than {teacher.origin}: retrain "

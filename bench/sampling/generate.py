@@ -1,7 +1,7 @@
 """One sampling run of a batch: its noise and labels, its guidance, its count of evaluations."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from math import ceil
@@ -24,11 +24,11 @@ def initial_noise(network: LoadedNetwork, noise: ImageNoise) -> Tensor:
     return noise(torch.empty(len(noise.indices), *network.image_shape, dtype=dtype, device=network.device))
 
 
-def labels_for(network: LoadedNetwork, block: int, indices: Sequence[int]) -> Tensor | None:
+def labels_for(network: LoadedNetwork, noise: ImageNoise) -> Tensor | None:
     """The labels (B,) of these images; None for a network without classes."""
     if "labels" not in network.provides:
         return None
-    return image_labels(block, indices, network.classes).to(network.device)
+    return image_labels(noise.block, noise.indices, network.classes, noise.purpose).to(network.device)
 
 
 class Generation:
@@ -40,7 +40,7 @@ class Generation:
 
     def __init__(self, sampler: Sampler, network: LoadedNetwork, noise: ImageNoise):
         self.images = initial_noise(network, noise)
-        self.labels = labels_for(network, noise.block, noise.indices)
+        self.labels = labels_for(network, noise)
         self.stopwatch = Stopwatch(network.device)
         self.network = CountedNetwork(network.net, network.dtype, self.stopwatch.lap)
         field = network.field(self.network, self.labels)

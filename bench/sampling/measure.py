@@ -249,7 +249,7 @@ def _forward_inputs(network: LoadedNetwork, batch_size: int) -> tuple:
     x = torch.zeros(batch_size, *network.image_shape, device=network.device, dtype=network.dtype)
     t = torch.full((batch_size,), 0.5, device=network.device)
     end = (t,) if "intervals" in network.provides else ()
-    return x, t, labels_for(network, 0, range(batch_size)), *end
+    return x, t, labels_for(network, ImageNoise(0, range(batch_size))), *end
 
 
 @torch.inference_mode()

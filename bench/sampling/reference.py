@@ -8,7 +8,7 @@ from torch import Tensor
 from samplerbench.methods import METHODS, Guidance, Sampler, get_recipe
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.generate import generate, initial_noise
-from samplerbench.sampling.noise import ImageNoise
+from samplerbench.sampling.noise import SAMPLING, ImageNoise
 
 IMAGES = 32  # of each seed block
 # On the digits' checkpoints it agrees with ten times smaller tolerances to 1e-4 (DDIM at 50 steps: 2e-2).
@@ -24,6 +24,7 @@ def reference_solution(
     images: int | None = None,
     method: str | None = None,
     guidance: Guidance | None = None,
+    purpose: str = SAMPLING,
 ) -> Tensor:
     """The (guided) ODE's solution from the noise of a block's first images, by an adaptive solver or in closed form.
 
@@ -32,9 +33,9 @@ def reference_solution(
     """
     images, method = images or IMAGES, method or FINE
     known = _solutions.setdefault(network, {})
-    key = (block, images, method, guidance)
+    key = (block, images, method, guidance, purpose)
     if key not in known:
-        known[key] = _solve(network, ImageNoise(block, range(images)), method, guidance)
+        known[key] = _solve(network, ImageNoise(block, range(images), purpose), method, guidance)
     return known[key]
 
 

@@ -1,7 +1,6 @@
 """Where results come from: hashes of their inputs, and the machine they were measured on."""
 
 import hashlib
-import inspect
 import json
 import os
 import platform
@@ -9,36 +8,18 @@ import subprocess
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # reports and the gate need the rest of this module, and not the seconds that torch takes
     import torch
 
-CODE = ("samplerbench.methods", "samplerbench.models")  # the packages that turn noise into images
 PACKAGES = "samplerbench torch torchvision torch-fidelity torchdiffeq numpy pandas scikit-learn".split()
 
 
 def fingerprint(facts: object) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of plain data, as JSON."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-
-
-@cache
-def code_digest(method: type) -> str:
-    """The hash of the source that turns noise into images, so that a changed sampler is measured again."""
-    files = sorted(file for package in CODE for file in _folder(package).rglob("*.py"))
-    plugin = Path(inspect.getfile(method))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in (*files, plugin))).hexdigest()[:12]
-
-
-def _folder(package: str) -> Path:
-    """Where a package's files are, found without importing it."""
-    spec = find_spec(package)
-    locations = spec.submodule_search_locations if spec else None
-    assert locations, f"{package} is not a package"
-    return Path(next(iter(locations)))
 
 
 @cache

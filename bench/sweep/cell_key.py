@@ -1,12 +1,17 @@
 """The hash of everything that determines a row: a cell whose hash is in the run directory has been measured."""
 
-from samplerbench.store.provenance import code_digest, device_name, fingerprint
+from samplerbench.data.dataset import DATASETS
+from samplerbench.methods import get_grid
+from samplerbench.store.provenance import device_name, fingerprint
+from samplerbench.store.source import code_digest
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.prepare import Prepared
 
+MEASURING = ("samplerbench.networks.checkpoints", "samplerbench.sampling.measure", "samplerbench.metrics.scoring")
+
 
 def cell_key(job: Job, prepared: Prepared) -> str:
-    """The hash of a job's row, including the code that samples."""
+    """The hash of a job's row, including the code that samples, measures and scores it."""
     sweep, network, sampler = prepared.sweep, prepared.network(job), job.sampler
     guidance = sampler.guidance
     conditions = {
@@ -15,7 +20,7 @@ def cell_key(job: Job, prepared: Prepared) -> str:
         "guidance": guidance and [str(guidance), network.guide_digest(guidance)],
         "measured": [sweep.quality and prepared.scorer.specs, sweep.timing, sweep.batch_size, sweep.save_images],
         "machine": [str(prepared.device), device_name(prepared.device)],
-        "code": code_digest(type(sampler.method)),
+        "code": code_digest(*_code(job, prepared)),
         "protocol": prepared.protocol,
     }
     if sampler.grid in prepared.grid_files:
@@ -24,3 +29,12 @@ def cell_key(job: Job, prepared: Prepared) -> str:
         teacher = network.teacher
         conditions["teacher"] = [teacher.origin.digest, guidance and teacher.guide_digest(guidance)]
     return fingerprint(conditions)
+
+
+def _code(job: Job, prepared: Prepared) -> list[type | str]:
+    """The modules and the plug-ins that can change a row."""
+    sampler, sweep = job.sampler, prepared.sweep
+    grid = get_grid(sampler.grid or sampler.method.grid or "uniform")
+    plugins = [sampler.method, sampler.recipe, sampler.guidance, grid, *prepared.scorer.metrics]
+    dataset = DATASETS.get(sweep.dataset) if sweep.dataset else None
+    return [*MEASURING, *(type(plugin) for plugin in (*plugins, dataset) if plugin)]

@@ -14,10 +14,9 @@ from samplerbench.methods import GRIDS, Path, Sampler, SpecError, get_grid
 from samplerbench.networks.counted import CountedNetwork
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.generate import initial_noise, labels_for
-from samplerbench.sampling.noise import BLOCKS, ImageNoise
+from samplerbench.sampling.noise import SEARCH, ImageNoise
 from samplerbench.sampling.reference import reference_solution
 
-SEARCHED, HELD_OUT = BLOCKS - 1, BLOCKS - 2  # seed blocks, far from those that a run uses
 REFERENCE = "pf_ode[solver=dopri5,rtol=1e-05,atol=1e-05]"  # within 1e-3 of tolerances ten times smaller
 STARTS = 2  # of the registered grids, the best ones, from which the search begins
 PROBE = 0.02  # by how much the logarithm of an interval is changed for a finite difference
@@ -51,26 +50,25 @@ class GridError:
                 found[name] = times
         return found
 
-    def squares(self, times: Tensor, block: int) -> np.ndarray:
-        """The mean squared error of each image's pixels (N,) on a seed block's noise."""
-        return np.square(self.differences(times, block)).mean(axis=1)
+    def squares(self, times: Tensor, purpose: str) -> np.ndarray:
+        """The mean squared error of each image's pixels (N,), on the noise of the search or of the holdout."""
+        return np.square(self.differences(times, purpose)).mean(axis=1)
 
     @torch.inference_mode()
-    def differences(self, times: Tensor, block: int) -> np.ndarray:
+    def differences(self, times: Tensor, purpose: str) -> np.ndarray:
         """The sampler's images minus the fine solution (N, pixels)."""
-        network, indices = self.network, range(self.images)
-        noise, labels = ImageNoise(block, indices), labels_for(self.network, block, indices)
-        field = network.field(CountedNetwork(network.net, network.dtype), labels)
+        network, noise = self.network, ImageNoise(0, range(self.images), purpose)
+        field = network.field(CountedNetwork(network.net, network.dtype), labels_for(network, noise))
         states = self.sampler.method.steps(field, initial_noise(network, noise) * network.path.prior_std, times, noise)
         images = deque(states, maxlen=1).pop()
-        fine = reference_solution(network, block, self.images, REFERENCE)
+        fine = reference_solution(network, 0, self.images, REFERENCE, purpose=purpose)
         return (images - fine).flatten(1).double().cpu().numpy()
 
 
 def search(error: GridError, progress: SearchProgress) -> Tensor:
     """The times (n + 1,) of least RMSE on the searched noise, starting from the best registered grids in turn."""
     registered = error.registered()
-    squares = {name: float(error.squares(times, SEARCHED).mean()) for name, times in registered.items()}
+    squares = {name: float(error.squares(times, SEARCH).mean()) for name, times in registered.items()}
     starts = sorted(squares, key=squares.__getitem__)[:STARTS]
     best = registered[starts[0]]
     progress.tried, progress.rmse = len(squares), squares[starts[0]] ** 0.5
@@ -110,7 +108,7 @@ class _Refinement:
         times = spaced(self.origin + moved - 1, self.start, self.error.network.path)
         if not (times.diff() < 0).all():
             return np.full(self.residuals, np.inf)
-        differences = self.error.differences(times, SEARCHED)
+        differences = self.error.differences(times, SEARCH)
         rmse = float(np.square(differences).mean() ** 0.5)
         if rmse < self.progress.rmse:
             self.progress.rmse, self.best = rmse, times

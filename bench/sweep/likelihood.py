@@ -21,7 +21,7 @@ from samplerbench.networks.closed_form import one_thread
 from samplerbench.networks.counted import CountedNetwork
 from samplerbench.networks.devices import pick_device
 from samplerbench.networks.loaded import LoadedNetwork
-from samplerbench.sampling.noise import ImageNoise
+from samplerbench.sampling.noise import LIKELIHOOD, ImageNoise
 from samplerbench.sampling.timing import timed
 from samplerbench.store.provenance import commit, environment, utc_now
 from samplerbench.sweep.command import own_command
@@ -136,7 +136,7 @@ class Likelihood:
         """One batch: bits per dimension of each image (B,) and what they cost, by column."""
         part = slice(start, start + self.options.batch_size)
         images, labels, network = case.images[part], case.labels[part], case.network
-        noise = ImageNoise(self.options.seed, range(start, start + len(images)))
+        noise = ImageNoise(self.options.seed, range(start, start + len(images)), LIKELIHOOD)
         counted = CountedNetwork(network.net, network.dtype)
         field = network.field(counted, labels if "labels" in network.provides else None)
         with torch.inference_mode(case.estimator != "ode"), one_thread() if network.exact else nullcontext():
@@ -203,7 +203,7 @@ def _networks(options: LikelihoodOptions, dataset: Dataset, device: torch.device
         reason = unmet({"ode"}, get_recipe(name).provides, name)
         if reason:
             raise InputError(f"The likelihood of {name} cannot be measured: {reason}. Name another recipe, as in flow.")
-    return [load_network(name, dataset, options.weights, device) for name in recipes]
+    return [load_network(name, dataset, options.weights, device, strict=True) for name in recipes]
 
 
 def _splits(options: LikelihoodOptions, dataset: Dataset) -> tuple[dict[str, tuple[Tensor, Tensor]], str]:

@@ -111,7 +111,7 @@ def _load(recipe: str, jobs: Sequence[Job], sweep: CheckedSweep, device: torch.d
     if sweep.preset:
         return random_network(recipe, sweep.preset, device, DTYPES[sweep.dtype], sweep.compile)
     dataset = DATASETS.get(str(sweep.dataset))
-    network = load_network(recipe, dataset, sweep.weights, device, DTYPES[sweep.dtype], sweep.compile)
+    network = load_network(recipe, dataset, sweep.weights, device, DTYPES[sweep.dtype], sweep.compile, strict=True)
     guidances = [job.sampler.guidance for job in jobs if job.recipe == recipe and job.sampler.guidance]
     return with_guides(network, guidances, dataset, sweep.weights)
 

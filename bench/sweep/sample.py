@@ -66,7 +66,7 @@ def _only_job(sweep: CheckedSweep) -> Job:
 
 def _network(job: Job, sweep: CheckedSweep) -> LoadedNetwork:
     dataset = DATASETS.get(str(sweep.dataset))
-    network = load_network(job.recipe, dataset, sweep.weights, pick_device(sweep.device))
+    network = load_network(job.recipe, dataset, sweep.weights, pick_device(sweep.device), strict=True)
     return with_guides(network, [job.sampler.guidance] if job.sampler.guidance else [], dataset, sweep.weights)
 
 

@@ -14,10 +14,10 @@ from samplerbench.methods import TunedGrid, get_recipe, unmet
 from samplerbench.networks.checkpoints import load_network
 from samplerbench.networks.devices import pick_device
 from samplerbench.sampling.generate import generate
-from samplerbench.sampling.noise import ImageNoise
+from samplerbench.sampling.noise import HOLDOUT, SEARCH, ImageNoise
 from samplerbench.statistics import half_width
 from samplerbench.store.provenance import commit, utc_now
-from samplerbench.sweep.grid_search import HELD_OUT, SEARCHED, GridError, SearchProgress, search
+from samplerbench.sweep.grid_search import GridError, SearchProgress, search
 from samplerbench.sweep.jobs import Job, expand
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import Sweep, TuneOptions
@@ -66,7 +66,7 @@ class Tuning:
         _check_steps(jobs)
         self.options, self.method, recipe = options, jobs[0].sampler.method, jobs[0].recipe
         dataset, device = DATASETS.get(options.dataset), pick_device(sweep.device)
-        self.network = load_network(recipe, dataset, options.weights, device)
+        self.network = load_network(recipe, dataset, options.weights, device, strict=True)
         samplers = [replace(job.sampler, learned_path=self.network.path) for job in jobs]
         self.errors = [GridError(sampler, self.network, options.images) for sampler in samplers]
         _check_deterministic(self.errors[0])
@@ -108,9 +108,9 @@ class Tuning:
 def compare(error: GridError, times: Tensor) -> Found:
     """Compare searched times with every registered grid on noise that the search has not seen."""
     registered = error.registered()
-    squares = {name: error.squares(each, HELD_OUT) for name, each in registered.items()}
+    squares = {name: error.squares(each, HOLDOUT) for name, each in registered.items()}
     rival = min(squares, key=lambda name: squares[name].mean())
-    ours = error.squares(times, HELD_OUT)
+    ours = error.squares(times, HOLDOUT)
     gains = squares[rival] - ours
     reach = half_width(gains)
     kept = "" if gains.mean() > reach else rival
@@ -146,7 +146,7 @@ def _check_steps(jobs: Sequence[Job]) -> None:
 
 
 def _check_deterministic(error: GridError) -> None:
-    noise = ImageNoise(SEARCHED, range(1))
+    noise = ImageNoise(0, range(1), SEARCH)
     generate(error.sampler, error.network, noise)
     if noise.draws > 1:
         raise InputError(

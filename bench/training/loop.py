@@ -24,10 +24,10 @@ Loss = Callable[..., Tensor]
 def iteration_seed(seed: int, iteration: int) -> int:
     """The generator seed of an iteration, from 1 on; 0 is the initialisation of the weights.
 
-    Seeds count down from the last of torch's 32-bit seeds, while sampling counts the images of a block up from the
-    first (`sampling.noise`). So no image is sampled from noise that the network was trained on.
+    torch's CPU generator ignores all but 32 bits: 24 for the iteration leave 256 seeds. Images are sampled from another
+    kind of generator (`sampling.noise`), and so never from noise that the network was trained on.
     """
-    return 2**32 - 1 - (seed << 24) - iteration
+    return (seed << 24) + iteration
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,9 @@ from samplerbench.methods import METHODS, Sampler, get_recipe
 from samplerbench.networks.counted import CountedNetwork
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.networks.training_cost import TrainingCost
-from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK, ImageNoise, image_labels
+from samplerbench.sampling.noise import IMAGES_PER_BLOCK, PAIRS, ImageNoise, image_labels
 from samplerbench.training.progress import TrainingProgress
 
-BLOCK = BLOCKS - 1  # the seed block of their noise
 CHUNK = 500  # pairs generated at a time, and at most lost if interrupted
 SOLVER, STEPS, GRID = "unipc", 20, "uniform"  # for `flow` on the digits, 0.010 RMSE from the solution of the ODE
 
@@ -76,9 +75,9 @@ class Pairs:
     @torch.inference_mode()
     def _generate(self, counted: CountedNetwork, start: int, end: int) -> None:
         teacher, indices = self.teacher, range(start, end)
-        noise = ImageNoise(BLOCK, indices)
+        noise = ImageNoise(0, indices, PAIRS)
         x = noise(torch.empty(len(indices), *teacher.image_shape, device=teacher.device))
-        labels = image_labels(BLOCK, indices, teacher.classes) if teacher.classes else torch.zeros(len(indices))
+        labels = image_labels(0, indices, teacher.classes, PAIRS) if teacher.classes else torch.zeros(len(indices))
         field = teacher.field(counted, labels.to(teacher.device) if teacher.classes else None)
         sampler = Sampler(METHODS.get(SOLVER), STEPS, GRID, trained=get_recipe(teacher.name), learned_path=teacher.path)
         for name, value in (("noise", x), ("images", sampler.sample(field, x, noise)), ("labels", labels)):
@@ -129,7 +128,7 @@ class Pairs:
             raise self._damaged(f"pairs.json: {error}") from error
 
     def _note(self, **facts: object) -> None:
-        solved = {"teacher": self.teacher.name, "solver": SOLVER, "steps": STEPS, "grid": GRID, "block": BLOCK}
+        solved = {"teacher": self.teacher.name, "solver": SOLVER, "steps": STEPS, "grid": GRID, "noise": PAIRS}
         partial = self.folder / "pairs.json.partial"
         partial.write_text(json.dumps(solved | self._facts() | facts, indent=2) + "\n")
         os.replace(partial, self.folder / "pairs.json")

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,10 @@ def test_a_run_prints_and_writes_a_report_that_can_be_written_again(invoke):
     assert result.exit_code == 0, result.output
     assert "(digits-cnn)" in result.stdout
     assert result.stdout.splitlines()[-1] == "Report: run/report.md, run/report.html"
-    assert result.stderr.splitlines() == [
-        "ddpm, flow: shipped weights", "ddim 2 steps, uniform done", "flow 2 steps, uniform done",
-    ]  # fmt: skip
+    ddpm, flow, *done = result.stderr.splitlines()
+    assert re.fullmatch(r"ddpm: shipped weights [0-9a-f]{12}", ddpm)
+    assert re.fullmatch(r"flow: shipped weights [0-9a-f]{12}", flow)
+    assert done == ["ddim 2 steps, uniform done", "flow 2 steps, uniform done"]
     folder = Path("run")
     report = (folder / "report.md").read_text()
     assert report.count("\n| ddim ") == 1
@@ -61,8 +63,27 @@ def test_your_own_checkpoint_is_preferred_and_named(invoke):
     own = Path("checkpoints/digits/flow.safetensors")
     result = invoke("run", "--methods", "flow,ddim", "--steps", "1", *QUICK, "--no-timing")
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[:2] == [f"flow: your own {own}", "ddpm: shipped weights"]
-    assert json.loads(Path("run/run.json").read_text())["checkpoints"]["flow"].startswith(str(own))
+    digests = json.loads(Path("run/run.json").read_text())["checkpoints"]
+    assert result.stderr.splitlines()[:2] == [
+        f"flow: your own {digests['flow']}", f"ddpm: {digests['ddpm'].replace('shipped', 'shipped weights')}",
+    ]  # fmt: skip
+    assert digests["flow"].startswith(str(own))
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [("my_unet", "it holds config.json"), ("nowhere", "it does not exist"), ("x.pt", "it is a file")],
+)
+def test_weights_that_do_not_fit_are_an_error_and_never_the_shipped_ones(invoke, given, found):
+    Path("my_unet").mkdir()
+    Path("my_unet/config.json").touch()
+    Path("x.pt").touch()
+    for command in ("run", "--methods", "ddim"), ("sample", "ddim"), ("tune", "ddim"), ("likelihood", "ddpm"):
+        result = invoke(*command, "--weights", given)
+        path = Path(given, "digits", "ddpm.safetensors")
+        assert result.exit_code == 2
+        assert f"--weights {given!r} has no checkpoint {str(path)!r} ({found})" in result.stderr
+    assert not Path("results").exists()
 
 
 def test_a_report_that_cannot_be_written_loses_no_rows(invoke, monkeypatch):

@@ -56,3 +56,9 @@ def test_the_mean_distance_of_many_is_estimated_from_some_of_all():
     x = torch.arange(6000.0).double()[:, None]  # sorted: the first 2000 alone would give 2000 / 3
     assert mean_distance(x) == pytest.approx(6000 / 3, rel=0.02)
     assert mean_distance(x) == mean_distance(x)
+
+
+def test_equal_points_are_at_distance_zero():
+    """Distances by products of matrices come out as 1e-6, and decide ties at random."""
+    x = 10 * torch.randn(40, 64, generator=torch.Generator().manual_seed(0))
+    assert nearest_distances(x, x).eq(0).all()

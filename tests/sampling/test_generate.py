@@ -106,5 +106,5 @@ def test_a_low_precision_network_is_called_in_its_own(flow_network):
 
 
 def test_a_network_without_classes_has_no_labels(flow_network, load):
-    assert labels_for(load("flow", "mixture"), 0, range(3)) is None
-    assert torch.equal(labels_for(flow_network, 5, range(3)), image_labels(5, range(3), 10))
+    assert labels_for(load("flow", "mixture"), ImageNoise(0, range(3))) is None
+    assert torch.equal(labels_for(flow_network, ImageNoise(5, range(3))), image_labels(5, range(3), 10))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from samplerbench.methods import GRIDS, VE, Cosine, DiscreteVP, Linear
+from samplerbench.sampling.noise import SEARCH
 from samplerbench.sweep.grid_search import SearchProgress, search, spaced, spacing
 
 PATH = Cosine()
@@ -24,10 +25,10 @@ class KnownError:
     def registered(self):
         return {name: GRIDS.get(name)(5, PATH) for name in ("uniform", "quadratic", "logsnr")}
 
-    def squares(self, times, block):
-        return np.square(self.differences(times, block)).mean(axis=1)
+    def squares(self, times, purpose):
+        return np.square(self.differences(times, purpose)).mean(axis=1)
 
-    def differences(self, times, block):
+    def differences(self, times, purpose):
         self.tried.append(times)
         if self.blind:
             return np.ones((2, 5))
@@ -39,7 +40,7 @@ def test_it_finds_the_least_error_within_its_budget():
     error, progress = KnownError(), SearchProgress(80)
     found = search(error, progress)
     torch.testing.assert_close(found, BEST, rtol=0, atol=2e-3)
-    assert progress.rmse == pytest.approx(error.squares(found, 0).mean() ** 0.5)
+    assert progress.rmse == pytest.approx(error.squares(found, SEARCH).mean() ** 0.5)
     assert len(error.tried) - 1 == progress.tried <= 80
 
 

@@ -89,6 +89,8 @@ def test_the_users_own_teacher_is_part_of_the_cell_where_it_is_compared_with(few
     weak = load(shipped("digits", "flow-weak"))
     save(own, weak.weights, weak.metadata)
     session = Session(sweep)
+    student = session.prepared.networks["ot_flow"].origin.source
+    assert student == "checkpoints/digits/ot_flow.safetensors"
     assert session.prepared.networks["ot_flow"].teacher.origin.source == "checkpoints/digits/flow.safetensors"
     assert key_of(sweep) != before
     assert session.facts()["checkpoints"]["flow"].startswith("checkpoints/digits/flow.safetensors ")

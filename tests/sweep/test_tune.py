@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from samplerbench.cli.main import main
 from samplerbench.methods import GRIDS, DiscreteVP, TunedGrid
-from samplerbench.sweep.grid_search import HELD_OUT, SEARCHED
+from samplerbench.sampling.noise import HOLDOUT, SEARCH
 from samplerbench.sweep.options import TuneOptions
 from samplerbench.sweep.tune import Tuning, compare
 
@@ -28,7 +28,7 @@ def test_a_search_does_not_lose_to_the_grids_it_starts_from_and_its_file_is_a_gr
     assert all(len(GRIDS.names()) - 2 < event.progress.tried <= 24 for event in started)
     four, three = tuning.found
     assert (four.steps, four.nfe, three.steps) == (4, 4, 3)
-    registered = [tuning.errors[0].squares(times, SEARCHED).mean() for times in tuning.errors[0].registered().values()]
+    registered = [tuning.errors[0].squares(times, SEARCH).mean() for times in tuning.errors[0].registered().values()]
     assert started[0].progress.rmse < 0.97 * min(registered) ** 0.5, "it improves on the grids it starts from"
     assert TunedGrid(str(tuning.output))(4, DiscreteVP()).tolist() == four.times
     assert set(json.loads(tuning.output.read_text())["times"]) == {"3", "4"}
@@ -42,8 +42,8 @@ def test_a_grid_is_called_better_only_if_it_significantly_is(factor, spread, kep
     levels = {tuple(times.tolist()): 1.0 + (name != "leading") for name, times in error.registered().items()}
     scatter = spread * np.array([1, -1, 1, -1, 1, -1, 1, -1]) * 0.5
 
-    def squares(times, block):
-        assert block == HELD_OUT
+    def squares(times, purpose):
+        assert purpose == HOLDOUT
         return np.full(8, levels[key]) if (key := tuple(times.tolist())) in levels else factor + scatter
 
     monkeypatch.setattr(error, "squares", squares)

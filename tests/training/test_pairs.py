@@ -3,7 +3,7 @@ import torch
 
 from samplerbench.errors import InputError
 from samplerbench.methods import get, sample
-from samplerbench.sampling.noise import ImageNoise, image_labels
+from samplerbench.sampling.noise import PAIRS, ImageNoise, image_labels
 from samplerbench.training import pairs as module
 from samplerbench.training.pairs import Pairs
 
@@ -30,14 +30,13 @@ def test_pairs_are_made_once_and_are_the_teachers(tmp_path, flow_network, monkey
         list(Pairs(tmp_path, flow_network, 20).make())
 
 
-def test_the_noise_and_the_labels_are_those_of_the_last_seed_block(tmp_path, flow_network, monkeypatch):
-    """The others can be sampled without meeting the noise that students were trained on."""
+def test_the_noise_and_the_labels_are_never_sampled_from(tmp_path, flow_network, monkeypatch):
     monkeypatch.setattr(module, "STEPS", 1)
     pairs = Pairs(tmp_path, flow_network, 8)
     list(pairs.make())
     _, labels, eps = pairs[torch.tensor([6, 2])]
-    assert torch.equal(eps, ImageNoise(4095, [6, 2])(torch.empty(2, 1, 8, 8)))
-    assert torch.equal(labels, image_labels(4095, [6, 2], 10))
+    assert torch.equal(eps, ImageNoise(0, [6, 2], PAIRS)(torch.empty(2, 1, 8, 8)))
+    assert torch.equal(labels, image_labels(0, [6, 2], 10, PAIRS))
 
 
 def test_damaged_facts_are_an_error_that_names_the_folder(tmp_path, flow_network, monkeypatch):
