@@ -196,6 +196,12 @@ def test_readme_figure_is_drawn_from_committed_results():
     assert all(len(line.get_xdata()) and np.isfinite(line.get_ydata()).all() for line in lines)
 
 
+def test_tables_in_the_texts_are_those_of_the_committed_results():
+    drawing = runpy.run_path(str(ROOT / "docs/tables.py"))
+    for page in drawing["TABLES"]:
+        assert drawing["written"](page) == text(page), f"{page}: run docs/tables.py"
+
+
 def test_readme_is_short():
     assert len(text("README.md").splitlines()) <= 150
 

@@ -1,0 +1,107 @@
+"""Write the tables in README and docs/ from the committed results: `python docs/tables.py`."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from samplerbench.report.formats import number, spread
+from samplerbench.report.ranking import ranked
+from samplerbench.report.table import table
+from samplerbench.store.results import load
+
+ROOT = Path(__file__).parents[1]
+BUDGETS = (5, 10, 20)  # evaluations, those of results/samplers
+STEPS = (1, 2, 4, 8)  # those of results/students
+SOLVERS = {"flow": "`flow` (the teacher)", "dpmpp_2m": "`dpmpp_2m` on `ddpm`", "ipndm": "`ipndm` on `ddpm`"}
+
+
+def default() -> str:
+    """The first run's table, without what few readers need."""
+    shown = table(load(ROOT / "results/default"))
+    fid = next(column for column in shown if column.startswith("FID"))
+    columns = ["method", "steps", "NFE", fid, "novelty", "latency (s)", "images/s", "overhead"]
+    return _markdown(shown[columns].rename_axis(None).values.tolist(), columns, numbers=7)
+
+
+def samplers() -> str:
+    """For each budget the best sampler, those that it does not significantly beat, and DDIM."""
+    rows = measured("samplers")
+    lines = []
+    for low, high in zip((0, *BUDGETS), BUDGETS, strict=False):
+        affordable = rows[(rows["nfe"] > low) & (rows["nfe"] <= high)]
+        best, *others = ranked(affordable[~affordable["method"].isin(students())])
+        tied = ", ".join(f"`{other.row['name']}` {number(other.row['fid'])}" for other in others if other.tied)
+        ddim = affordable.loc[affordable["name"] == "ddim", "fid"].item()
+        lines.append([str(high), f"`{best.row['name']}` {_with_error(best.row)}", tied or "none", number(ddim)])
+    return _markdown(lines, ["NFE", "best sampler", "not significantly worse", "`ddim`"])
+
+
+def best_students() -> str:
+    """For each step count the best student, beside the best solver and the teacher."""
+    rows = measured("students")
+    lines = []
+    for steps in STEPS:
+        fids = rows[rows["steps"] == steps].set_index("method")["fid"]
+        student, solver = fids.drop(list(SOLVERS)).idxmin(), fids[list(SOLVERS)].idxmin()
+        lines.append(
+            [str(steps), *(f"`{name}` {number(fids[name])}" for name in (student, solver)), number(fids["flow"])]
+        )
+    return _markdown(lines, ["NFE", "best student", "best of `dpmpp_2m`, `ipndm` and `flow`", "`flow`, the teacher"])
+
+
+def all_students() -> str:
+    """FID of every student and of three solvers at each step count; the lowest is bold."""
+    rows = measured("students")
+    fids = rows[rows["steps"].isin(STEPS)].pivot_table(index="method", columns="steps", values="fid", sort=False)
+    lines = []
+    students = sorted(set(fids.index) - set(SOLVERS) - {"ddim"}, key=lambda name: fids.loc[name].min())
+    for method in [*SOLVERS, *students]:
+        pairs = zip(fids.loc[method], fids.min(), strict=True)
+        cells = (f"**{number(fid)}**" if fid == lowest else number(fid) for fid, lowest in pairs)
+        lines.append([SOLVERS.get(method, f"`{method}`"), *cells])
+    return _markdown(lines, ["", *(f"{steps} step{'s' * (steps > 1)}" for steps in STEPS)])
+
+
+TABLES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"default": default, "samplers": samplers, "students": best_students},
+    "docs/students.md": {"students": all_students},
+}
+
+
+def measured(run: str) -> pd.DataFrame:
+    """The measured rows of a committed run, with the `name` of each sampler."""
+    rows = load(ROOT / "results" / run).rows.query("status == 'ok'")
+    options = rows["options"].map(lambda text: f"[{text}]" if text else "")
+    return rows.assign(name=rows["method"] + options)
+
+
+def students() -> set[str]:
+    """The methods that need a distillation."""
+    return set(measured("students")["method"]) - set(SOLVERS) - {"ddim"}
+
+
+def written(page: str) -> str:
+    """The text of a page with its tables as the results have them now."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, make in TABLES[page].items():
+        block = rf"(?<=<!-- table: {name} -->\n).*?(?=<!-- end -->)"
+        assert re.search(block, text, re.S), f"{page} has no table {name}"
+        text = re.sub(block, lambda _, make=make: f"\n{make()}\n\n", text, flags=re.S)
+    return text
+
+
+def _with_error(row: pd.Series) -> str:
+    return number(row["fid"]) + spread((row["fid_ci_high"] - row["fid_ci_low"]) / 2)
+
+
+def _markdown(lines: Iterable[Iterable[str]], headings: list[str], numbers: int = 0) -> str:
+    """A table in Markdown, with the last `numbers` columns aligned to the right."""
+    rule = [":--"] * (len(headings) - numbers) + ["--:"] * numbers
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *lines))
+
+
+if __name__ == "__main__":
+    for page in TABLES:
+        (ROOT / page).write_text(written(page), encoding="utf-8")
