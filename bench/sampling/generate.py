@@ -9,7 +9,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from samplerbench.methods import Field, Guides, Sampler
+from samplerbench.methods import EXCESS, UNANNOUNCED, Field, Guides, Limit, Sampler
 from samplerbench.networks.counted import CountedNetwork
 from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
 from samplerbench.sampling.noise import ImageNoise, image_labels
@@ -42,7 +42,7 @@ class Generation:
         self.images = initial_noise(network, noise)
         self.labels = labels_for(network, noise)
         self.stopwatch = Stopwatch(network.device)
-        self.network = CountedNetwork(network.net, network.dtype, self.stopwatch.lap)
+        self.network = CountedNetwork(network.net, network.dtype, self.stopwatch.lap, _limit(sampler, network, noise))
         field = network.field(self.network, self.labels)
         guides = guides_for(network, field, self.network)
         self._states = iter(sampler.trajectory(field, self.images, noise, guides))
@@ -66,6 +66,12 @@ class Generation:
     def nfe(self) -> float:
         """Network evaluations per image, so far."""
         return self.network.evaluations / len(self.images)
+
+
+def _limit(sampler: Sampler, network: LoadedNetwork, noise: ImageNoise) -> Limit:
+    """What the run may ask of the network: far more than it announces, so that no defective method runs for ever."""
+    per_image = UNANNOUNCED if sampler.nfe is None else EXCESS * sampler.nfe
+    return Limit(str(sampler.method), network.image_shape, per_image * len(noise.indices))
 
 
 def guides_for(network: LoadedNetwork, field: Field, counted: CountedNetwork) -> Guides:

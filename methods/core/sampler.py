@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
+from samplerbench.methods.core.contract import UNANNOUNCED, Limit, checked_states
 from samplerbench.methods.core.field import Field
 from samplerbench.methods.core.guidance.base import Guidance, Guides
 from samplerbench.methods.core.method import Method
@@ -17,6 +18,13 @@ from samplerbench.methods.core.plugin import SpecError
 from samplerbench.methods.core.recipe import Noise, Recipe
 from samplerbench.methods.core.registry import get_recipe
 from samplerbench.methods.core.tuned_grid import get_grid, is_grid_file
+
+
+class DryRun(NamedTuple):
+    """What a sampling run of a single pixel used. nfe: network evaluations. draws: calls of its noise."""
+
+    nfe: int
+    draws: int
 
 
 @dataclass(frozen=True)
@@ -58,11 +66,15 @@ class Sampler:
         """Yield the states (B, C, H, W) of a sampling run that starts from standard normal noise x.
 
         guides: the networks that the guidance needs besides the field.
-        Raises SpecError for a number of steps that the method or the grid does not support.
+        Raises SpecError for a number of steps that the method or the grid does not support, ContractError if the method
+        does not yield what `Method.steps` says.
         """
         # A GuidedField predicts as a Field does; methods use nothing else of it.
         guided = cast(Field, self.guidance.guide(field, guides or Guides())) if self.guidance else field
-        return self.method.steps(guided, x * field.path.prior_std, self.times, noise)
+        x = x * field.path.prior_std
+        return checked_states(
+            str(self.method), self.method.steps(guided, x, self.times, noise), x, self.times, self.steps
+        )
 
     def sample(self, field: Field, x: Tensor, noise: Noise, guides: Guides | None = None) -> Tensor:
         """The last state of `trajectory`: images (B, C, H, W)."""
@@ -70,36 +82,47 @@ class Sampler:
 
     @cached_property
     def nfe(self) -> int | None:
-        """Network evaluations per image, counted once, in a dry run on a single pixel; None for an adaptive method.
+        """Network evaluations per image, counted in the dry run; None for an adaptive method."""
+        return None if self.method.adaptive else self.dry_run.nfe
+
+    @cached_property
+    def dry_run(self) -> DryRun:
+        """A sampling run of a single pixel, on a network that returns its input; made once.
 
         Evaluations of a guidance's weaker network count; gradients of a classifier do not.
+        Raises ContractError if the method is defective, and whatever it raises.
         """
-        if self.method.adaptive:
-            return None
-        calls = 0
+        calls, draws, limit = 0, 0, Limit(str(self.method), (1, 1, 1), UNANNOUNCED)
 
         def net(x: Tensor, *_: Tensor | None) -> Tensor:
             nonlocal calls
             calls += 1
+            limit.check(x, calls)
             return x.repeat(1, outputs, 1, 1)
+
+        def noise(x: Tensor) -> Tensor:
+            nonlocal draws
+            draws += 1
+            return torch.zeros_like(x)
 
         outputs = int(self.recipe.network.get("outputs", 1))
         label = torch.zeros(1, dtype=torch.int64)
         field = replace(self.recipe.field(net, self.recipe.modules()), path=self.path, label=label)
         guides = Guides(lambda x, _: x.flatten(1), weak=field)
-        self.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.zeros_like, guides)
-        return calls
+        with torch.inference_mode(False):  # in which changes in place would go unnoticed
+            self.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), noise, guides)
+        return DryRun(calls, draws)
 
     def with_steps(self, steps: int | None) -> "Sampler":
         """The same sampler with another number of steps."""
         return replace(self, steps=steps)
 
-    def shortest(self) -> "Sampler":
-        """The same sampler with the fewest steps that the method supports; unchanged if it is adaptive."""
+    def shortest(self, steps: int = 1) -> "Sampler":
+        """The same sampler with few steps, `steps` or the nearest that it supports; unchanged if it is adaptive."""
         if self.method.adaptive:
             return self
         # Not `self.grid`, since a grid file may lack this step count.
-        return replace(self, steps=self.method.nearest_steps(1), grid="uniform" if self.method.takes_grid else None)
+        return replace(self, steps=self.method.nearest_steps(steps), grid="uniform" if self.method.takes_grid else None)
 
     def within(self, budget: int) -> "Sampler | None":
         """The sampler with the most steps whose counted NFE is at most `budget`; None if there is none."""

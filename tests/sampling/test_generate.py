@@ -4,7 +4,17 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from samplerbench.methods import Method, Sampler, get, get_guidance, get_recipe, sample
+from samplerbench.methods import (
+    EXCESS,
+    UNANNOUNCED,
+    ContractError,
+    Method,
+    Sampler,
+    get,
+    get_guidance,
+    get_recipe,
+    sample,
+)
 from samplerbench.sampling.generate import SEGMENTS, Generation, generate, generate_batches, initial_noise, labels_for
 from samplerbench.sampling.noise import ImageNoise, image_labels
 
@@ -14,19 +24,45 @@ class Levels(Method):
     """Yields eight constant images, whatever the number of steps."""
 
     recipe = "flow"
+    adaptive = True
 
     def steps(self, field, x, times, noise):
         yield from (torch.full_like(x, level) for level in range(8))
 
 
-@pytest.mark.parametrize("steps", [None, 1, 4, 12])
-def test_a_method_runs_to_its_last_state_however_many_it_yields(steps, flow_network):
-    run = Generation(Sampler(Levels(), steps), flow_network, ImageNoise(0, range(2)))
+@dataclass(frozen=True)
+class Endless(Method):
+    """Evaluates the network for ever, everywhere or on more than one pixel only."""
+
+    where: str
+
+    recipe = "flow"
+
+    def steps(self, field, x, times, noise):
+        now, *_ = field.path.along(times)
+        for _ in times[1:]:
+            field(x, now)
+            while self.where == "everywhere" or x.shape[-1] > 1:
+                field(x, now)
+            yield x
+
+
+def test_an_adaptive_method_runs_to_its_last_state_however_many_it_yields(flow_network):
+    run = Generation(Sampler(Levels(), None), flow_network, ImageNoise(0, range(2)))
     segments = 1
     while run.advance():
         segments += 1
     assert run.images.unique().tolist() == [7]
-    assert 2 <= segments <= 9
+    assert segments == 2
+
+
+@pytest.mark.parametrize("where", ["everywhere", "on images"])
+def test_a_method_that_evaluates_without_end_is_stopped(where, flow_network):
+    """In the dry run, which counts; or in the run itself, at ten times the count."""
+    run = lambda: generate(Sampler(Endless(where), 2), flow_network, ImageNoise(0, range(3)))  # noqa: E731
+    counted = {"everywhere": UNANNOUNCED, "on images": EXCESS * 2 * 3}[where]
+    with pytest.raises(ContractError, match=f"was stopped after {counted} evaluations in one run"):
+        run()
 
 
 @pytest.mark.parametrize("steps", [1, 4, 5, 12, 50])

@@ -1,8 +1,9 @@
 """Broken plug-ins: what the contract finds in them."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from unittest import SkipTest
 
 import pytest
 
@@ -32,7 +33,8 @@ def _failures(cls: type) -> dict[str, str]:
     found = {}
     for name, check in checks(f"{kind}:broken"):
         try:
-            check()
+            with suppress(SkipTest):  # a check that another failure makes impossible
+                check()
         except AssertionError as error:
             found[name.rpartition("-")[2]] = str(error)
     return found
