@@ -77,11 +77,17 @@ def test_a_report_that_cannot_be_written_loses_no_rows(invoke, monkeypatch):
     assert read_results(Path("run"))["status"].tolist() == ["ok"]
 
 
-def test_rows_that_cannot_be_written_end_the_run_with_one_sentence(invoke, monkeypatch):
-    monkeypatch.setattr("samplerbench.store.run_directory.RunDirectory.add", full)
+def test_a_row_that_cannot_be_written_is_printed_and_ends_the_run_with_one_sentence(invoke, monkeypatch):
+    monkeypatch.setattr("samplerbench.store.run_directory.append", full)
     result = invoke(*ONE)
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1].startswith("Error: Cannot write to 'run' (No space left on device): ")
+    *_, heading, row, _, error = result.stderr.splitlines()
+    assert heading == "Measured, but not written:"
+    assert row.startswith("ddim,,ddpm,digits,8,uniform,1,1,")
+    assert error == (
+        "Error: Cannot write to 'run' (No space left on device): the rows before are kept, and the same command "
+        "continues once it can."
+    )
 
 
 @pytest.fixture
