@@ -7,10 +7,12 @@ from pathlib import Path
 
 from samplerbench.errors import WriteError
 
+PARTIAL = ".partial"  # of the name of a file that is not complete yet
+
 
 def replace(path: Path, data: bytes) -> None:
     """Write a file in the place of an earlier one, so that a kill leaves the old or the new one."""
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(path.name + PARTIAL)
     try:
         with partial.open("wb") as file:
             file.write(data)
@@ -52,7 +54,7 @@ def continuing(folder: Path) -> Iterator[None]:
     except OSError as error:
         if not folder.is_dir():
             raise WriteError(f"{str(folder)!r} has vanished, with its rows: choose another --output.") from error
-        file = str(error.filename or folder)
+        file = str(error.filename or folder).removesuffix(PARTIAL)
         raise WriteError(
             f"Cannot write to {file!r} ({error.strerror or error}): the rows before are kept, and the same command "
             "continues once it can."

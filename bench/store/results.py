@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from samplerbench.errors import InputError
@@ -71,9 +72,13 @@ class Results:
         """
         key = f"{run}/{stem}" if run else stem
         try:
-            return read_raw(self.folder, key)
+            arrays = read_raw(self.folder, key)
         except Exception as error:  # numpy, zipfile and zlib each have their own
             raise InputError(f"raw/{key}.npz is damaged ({type(error).__name__}).") from error
+        images = arrays.get("images")
+        if images is not None and (images.ndim != 4 or images.dtype != np.uint8 or not images.size):
+            raise InputError(f"raw/{key}.npz is damaged (its images are {images.dtype} {images.shape}).")
+        return arrays
 
 
 def load(folder: Path) -> Results:
