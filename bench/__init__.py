@@ -34,8 +34,12 @@ def run(**options: Any) -> "pd.DataFrame":
     try:
         for _ in session.execute():
             pass
-    finally:
+    except InputError:  # the directory is in use or cannot be written
+        raise
+    except BaseException:
         write(session.store.folder)
+        raise
+    write(session.store.folder)
     frame = session.store.frame()
     frame.attrs["output"] = str(session.store.folder)
     return frame

@@ -10,13 +10,19 @@ class InputError(ValueError):
     """Wrong input; the message is one sentence that says what to do."""
 
 
+class WriteError(InputError):
+    """A file could not be written. rows: what was measured and is on no disk, as CSV."""
+
+    rows = ""
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """A block that writes into a folder; raises InputError if that fails."""
+    """A block that writes into a folder; raises WriteError if that fails."""
     try:
         yield
     except OSError as error:
-        raise InputError(f"Cannot write to {str(folder)!r} ({error.strerror}): choose another --output.") from error
+        raise WriteError(f"Cannot write to {str(folder)!r} ({error.strerror}): choose another --output.") from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,6 +1,8 @@
 """`bench run`."""
 
+import signal
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from samplerbench.cli.events import Bar, Event, Line, State
 from samplerbench.cli.group import INTERRUPTED
 from samplerbench.cli.options import options_of
 from samplerbench.cli.progress import show
-from samplerbench.errors import InputError
+from samplerbench.errors import InputError, WriteError
 from samplerbench.sweep.options import Sweep
 
 if TYPE_CHECKING:
@@ -42,21 +44,31 @@ def run(context: click.Context, options: Sweep) -> None:
     from samplerbench.store.results import load
     from samplerbench.sweep.session import Session
 
-    session = Session(options)
-    folder = session.store.folder
-    try:
-        interrupted = show(_events(session))
-    except OSError as error:
-        raise InputError(
-            f"Cannot write to {str(folder)!r} ({error.strerror or error}): the cells before are kept there; make room, "
-            "and the same command continues."
-        ) from error
+    with _terminable():
+        session = Session(options)
+        folder = session.store.folder
+        try:
+            interrupted = show(_events(session))
+        except WriteError as error:
+            if error.rows:
+                click.echo(f"Measured, but not written:\n{error.rows}", err=True)
+            raise
     print_results(load(folder))
     _write_report(folder)
     if interrupted:
         click.echo(f"Interrupted: the cells above are kept in {folder}; the same command continues.", err=True)
         context.exit(INTERRUPTED)
     context.exit(int((session.store.frame()["status"] == "failed").any()))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A block that SIGTERM, as job schedulers send it, interrupts as Ctrl-C does, so that the run is left in order."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _write_report(folder: Path) -> None:
@@ -76,7 +88,7 @@ def _write_report(folder: Path) -> None:
 
 def _events(session: "Session") -> Iterator[Event]:
     """The weights in use; then a bar for the sweep, one for the running cell, and a line for each finished cell."""
-    from samplerbench.sweep.session import CellFinished, CellStarted
+    from samplerbench.sweep.session import CellFinished, CellStarted, Note
 
     yield from map(Line, weights(session.prepared.networks.values()))
     total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
@@ -85,6 +97,8 @@ def _events(session: "Session") -> Iterator[Event]:
     yield _sweep_bar(done, total)
     for event in session.execute():
         match event:
+            case Note(text):
+                yield Line(text)
             case CellStarted(job, progress):
                 name = ", ".join(filter(None, (str(job), job.sampler.grid)))
                 yield _cell_bar(name, progress)

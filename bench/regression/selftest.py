@@ -107,7 +107,7 @@ def _measure(prepared: Prepared, method: Method, timed: bool) -> pd.DataFrame:
     prepared = replace(prepared, sweep=replace(prepared.sweep, timing=timed))
     job = replace(prepared.jobs[0], sampler=replace(prepared.jobs[0].sampler, method=method))
     with TemporaryDirectory() as folder:
-        row = measure_row(job, prepared, RunDirectory(Path(folder)), Measurement(prepared.batch_size))
+        row, _ = measure_row(job, prepared, RunDirectory(Path(folder)), Measurement(prepared.batch_size))
     return typed(pd.DataFrame([row]).reindex(columns=[*dict.fromkeys([*NAMES, *row])]))
 
 

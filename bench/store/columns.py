@@ -1,6 +1,9 @@
 """The columns of results.csv that every run has, their types, and the values in their cells."""
 
+import csv
+import io
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,16 +20,19 @@ DOCUMENTED = (
 ADDED = (  # since then: older results may lack them
     "scores_per_seed latency_p95_s inner_ratio compile_s warmup_s threads noisy "
     "latency_per_round overhead_per_round inner_per_round environment own_grid "
-    "teacher train_iterations train_seconds teacher_nfe command"
+    "teacher train_iterations train_seconds teacher_nfe command weights"
 ).split()
 NAMES = DOCUMENTED + ADDED
 TEXT = (
     "method options recipe dataset grid guidance seeds device dtype compiled status error cell protocol commit utc "
-    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid teacher command"
+    "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid teacher command "
+    "weights"
 ).split()
 WHOLE = "resolution steps samples batch_size threads train_iterations teacher_nfe".split()
 # What makes two rows the same cell, on whatever machine they were measured.
 CELL = "method options recipe dataset grid steps guidance seeds samples dtype batch_size compiled".split()
+# What makes two rows of a run the same cell: of these the last one counts.
+CELL_OF_RUN = [*CELL, "device"]
 
 
 def empty_frame(columns: Iterable[str] = ()) -> pd.DataFrame:
@@ -51,6 +57,13 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 def to_csv(frame: pd.DataFrame) -> str:
     """The rows as CSV, which reads back the same."""
     return frame.to_csv(index=False, float_format=_shortest)
+
+
+def to_line(row: Mapping[str, Any], columns: Iterable[str]) -> str:
+    """One row as the line that `to_csv` would write. Raises ValueError or TypeError for text where a number belongs."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([_text(column, row.get(column)) for column in columns])
+    return line.getvalue()
 
 
 def joined(values: Iterable[float]) -> str:
@@ -78,6 +91,15 @@ def identity(row: Mapping[str, object], columns: Iterable[str] = CELL) -> tuple:
     return tuple("" if value is None or pd.isna(value) else value for value in values)
 
 
+def _text(column: str, value: Any) -> str:
+    """A value as it is written in a column; a row is one line, so that one cut short is recognised."""
+    if value is None or pd.isna(value):
+        return ""
+    if column in TEXT:
+        return " ".join(str(value).splitlines())
+    return str(int(value)) if column in WHOLE else _shortest(value)
+
+
 def _shortest(value: float) -> str:
     """Enough digits to read the same number back, and no `.0` on whole ones."""
-    return str(int(value)) if value == int(value) else repr(float(value))
+    return str(int(value)) if math.isfinite(value) and value == int(value) else repr(float(value))

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from samplerbench.errors import InputError
 from samplerbench.store.labels import names
-from samplerbench.store.run_directory import read_facts, read_raw, read_results
-
-NEEDED = "command sweep environment checkpoints protocol quality commit utc".split()
+from samplerbench.store.provenance import fingerprint
+from samplerbench.store.run_directory import read_facts, read_merged, read_raw
+from samplerbench.store.sessions import sessions
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,20 @@ class Results:
         """
         key = f"{run}/{stem}" if run else stem
         try:
-            return read_raw(self.folder, key)
+            arrays = read_raw(self.folder, key)
         except Exception as error:  # numpy, zipfile and zlib each have their own
             raise InputError(f"raw/{key}.npz is damaged ({type(error).__name__}).") from error
+        images = arrays.get("images")
+        if images is not None and (images.ndim != 4 or images.dtype != np.uint8 or not images.size):
+            raise InputError(f"raw/{key}.npz is damaged (its images are {images.dtype} {images.shape}).")
+        return arrays
 
 
 def load(folder: Path) -> Results:
     """The results in a run directory, or in one that `bench report` merged. Raises InputError for anything else."""
-    rows, facts = read_results(folder), _facts(folder)
+    (rows, runs), facts = read_merged(folder), read_facts(folder)
     if "runs" not in facts:
         return assemble(folder, {"": rows}, {"": facts})
-    runs = pd.read_csv(folder / "results.csv", usecols=lambda column: column == "run", dtype=str).get("run")
     if runs is None or not set(runs) <= facts["runs"].keys():
         raise InputError(f"{str(folder)!r} has rows of runs that its run.json does not name: merge them again.")
     return assemble(folder, {name: rows[runs == name] for name in facts["runs"]}, facts["runs"])
@@ -89,7 +93,7 @@ def load(folder: Path) -> Results:
 
 def assemble(folder: Path, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, dict]) -> Results:
     """The results of several runs, by name."""
-    parts = [frame.assign(run=name, machine=machine(facts[name])) for name, frame in rows.items()]
+    parts = [frame.assign(run=name, machine=_machines(frame, facts[name])) for name, frame in rows.items()]
     filled = [part for part in parts if len(part)] or parts[:1]
     joined = pd.concat(filled, ignore_index=True)
     joined["machine"] += _environments(joined)
@@ -103,16 +107,13 @@ def machine(facts: Mapping) -> str:
     return f"{environment.get('device', 'unknown')}, {threads} thread" + "s" * (threads != 1)
 
 
+def _machines(rows: pd.DataFrame, facts: Mapping) -> pd.Series:
+    """The machine that each row was measured on: that of its session, which may not be the last."""
+    known = {fingerprint(session["environment"]): machine(session) for session in sessions(facts)}
+    return rows["environment"].map(lambda environment: known.get(environment, machine(facts))).astype(object)
+
+
 def _environments(rows: pd.DataFrame) -> pd.Series:
     """The hash of the whole environment, where machines of the same description differ in it."""
     several = rows["environment"].groupby(rows["machine"]).transform("nunique") > 1
     return rows["environment"].map(lambda text: f" ({text[:6] or 'unknown'})").where(several, "").astype(object)
-
-
-def _facts(folder: Path) -> dict:
-    facts = read_facts(folder)
-    runs = facts.get("runs", {"": facts}) if isinstance(facts, dict) else {"": {}}
-    missing = [key for run in runs.values() for key in NEEDED if key not in run]
-    if missing:
-        raise InputError(f"{str(folder / 'run.json')!r} was not written by `bench run`: it has no {missing[0]!r}.")
-    return facts

@@ -1,52 +1,109 @@
-"""The run directory: results.csv, one row a cell, kept whole after every cell, and what the rows were made from."""
+"""The run directory: results.csv, to which every measured cell adds a row, and what the rows were made from."""
 
+import io
 import json
-import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from samplerbench.errors import InputError, writing
-from samplerbench.store.columns import CELL, DOCUMENTED, NAMES, TEXT, empty_frame, identity, to_csv, typed
+from samplerbench.errors import InputError, WriteError, writing
+from samplerbench.store.atomic import append, continuing, replace
+from samplerbench.store.columns import (
+    CELL_OF_RUN,
+    DOCUMENTED,
+    NAMES,
+    TEXT,
+    empty_frame,
+    identity,
+    to_csv,
+    to_line,
+    typed,
+)
+from samplerbench.store.images import SavedImages
+from samplerbench.store.lock import Lock, Writer
+from samplerbench.store.sessions import with_session, wrong_facts
 
-NOT_METRICS = ["run"]  # columns of merged results.csv files, which `samplerbench.store.results` reads
+NOT_METRICS = ["run"]  # columns of merged reports, which `read_merged` returns
+LOCK = "run.lock"
+UNFINISHED = ("*.csv.partial", "*.json.partial", "raw/*.partial", "images/*.partial")  # a killed run leaves them
+_WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
+
+Arrays = Mapping[str, np.ndarray]
 
 
 class RunDirectory:
-    """The rows of a run, in a directory that survives a kill at any moment."""
+    """The rows of a run, in a directory that survives a kill at any moment and has one writer at a time.
+
+    A row is appended to results.csv, which takes the same time however many there are; of two rows of one cell the
+    later counts, and at the end only that is left. To write, use it as a context. notes: what there is to say about
+    the state in which it was found.
+    """
 
     def __init__(self, folder: Path, metrics: Iterable[str] = ()):
-        """Open or create the directory, for rows with these columns of metrics beside the store's.
+        """Read what the directory holds, if it exists. metrics: columns of rows to come, beside the store's.
 
-        Raises InputError if it cannot be written or holds something else.
+        Raises InputError if it is damaged or holds something else.
         """
-        self.folder = folder
-        with writing(folder):
-            (folder / "raw").mkdir(parents=True, exist_ok=True)
-            _write(folder / ".writable", "")
-            (folder / ".writable").unlink()
-        existing = read_results(folder) if (folder / "results.csv").exists() else empty_frame()
-        self.metrics = [name for name in dict.fromkeys([*metrics, *existing.columns]) if name not in NAMES]
-        self.rows: dict[str, dict] = {row["cell"]: row for row in existing.to_dict("records")}
+        self.folder, self.path = folder, folder / "results.csv"
+        self.metrics = list(metrics)
+        self.notes: list[str] = []
+        self.lock: Lock | None = None
+        self._load()
 
-    def add(self, row: Mapping[str, object]) -> None:
-        """Write a row, in the place of an earlier one of the same cell, or of what the cell was before a change."""
-        same = [
-            cell
-            for cell, old in self.rows.items()
-            if identity(old, [*CELL, "device"]) == identity(row, [*CELL, "device"])
-        ]
-        for cell in same:
-            del self.rows[cell]
-        self.rows[str(row["cell"])] = dict(row)
-        self.write()
+    def __enter__(self) -> "RunDirectory":
+        """Create the directory and become its only writer. Raises InputError if it is in use or cannot be written."""
+        with writing(self.folder):
+            (self.folder / "raw").mkdir(parents=True, exist_ok=True)
+            self.lock = Lock(self.folder / LOCK)
+        try:
+            torn = self._load()
+            with writing(self.folder):
+                for partial in (path for pattern in UNFINISHED for path in self.folder.glob(pattern)):
+                    partial.unlink()
+        except BaseException:
+            self.lock.release()
+            raise
+        self.notes = self._notes(torn, self.lock.taken_from)
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
+        assert self.lock is not None
+        try:
+            if self._outdated and not isinstance(error, WriteError):
+                self.write()
+        finally:
+            self.lock.release()
+
+    def add(self, row: Mapping[str, object], raw: Mapping[str, Arrays] | None = None) -> None:
+        """Write a row, in the place of an earlier one of its cell, and before it the raw data by stem.
+
+        Raises WriteError, which holds the row, if that fails.
+        """
+        try:
+            for stem, arrays in (raw or {}).items():
+                self.add_raw(stem, arrays)
+            with continuing(self.folder):
+                self._check_lock()
+                append(self.path, to_line(row, [*NAMES, *self.metrics]).encode())
+        except WriteError as error:
+            self._outdated |= self._keep(dict(row))
+            error.rows = self._unwritten(row)
+            raise
+        self._outdated |= self._keep(dict(row))
 
     def write(self) -> None:
-        """Write results.csv, with its header alone if there are no rows yet."""
-        _write(self.folder / "results.csv", to_csv(self.frame()))
+        """Write results.csv as a whole, unless it is as it should be. Raises WriteError."""
+        text = to_csv(self.frame()).encode()
+        with continuing(self.folder):
+            self._check_lock()
+            if not self.path.exists() or self.path.read_bytes() != text:
+                replace(self.path, text)
+            self.path.open("r+b").close()  # a file that cannot be appended to is found now
+        self._outdated = False
 
     def frame(self) -> pd.DataFrame:
         """All rows, with the documented columns and types."""
@@ -59,85 +116,131 @@ class RunDirectory:
         """Whether the cell has been measured; a failed one is tried again."""
         return cell in self.rows and self.rows[cell]["status"] == "ok"
 
-    def add_raw(self, cell: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep what a row was made from: timings, per-block values and the first images."""
-        partial = self.folder / "raw" / f"{cell}.partial.npz"
-        np.savez_compressed(partial, **dict[str, Any](arrays))
-        os.replace(partial, partial.with_name(f"{cell}.npz"))
+    def add_raw(self, stem: str, arrays: Arrays) -> None:
+        """Keep what rows were made from: timings, per-block values and the first images. Raises WriteError."""
+        packed = io.BytesIO()  # zipfile prints a traceback of its own if it runs out of room
+        np.savez_compressed(packed, **dict[str, Any](arrays))
+        with continuing(self.folder):
+            replace(self.folder / "raw" / f"{stem}.npz", packed.getvalue())
 
-    def images(self, cell: str, samples: int) -> "SavedImages":
+    def images(self, cell: str, samples: int) -> SavedImages:
         """Where a cell's images go when all of them are to be kept."""
         return SavedImages(self.folder / "images", cell, samples)
 
+    @property
+    def described(self) -> bool:
+        """Whether there is a run.json."""
+        return (self.folder / "run.json").exists()
+
     def describe(self, facts: Mapping[str, object]) -> None:
-        """Write run.json."""
-        _write(self.folder / "run.json", json.dumps(facts, indent=2) + "\n")
+        """Add a session to run.json. Raises WriteError, or InputError if what is there is damaged."""
+        described = with_session(read_facts(self.folder) if self.described else {}, facts)
+        with continuing(self.folder):
+            replace(self.folder / "run.json", (json.dumps(described, indent=2) + "\n").encode())
+
+    def _load(self) -> str:
+        """Read the rows; returns what follows the last complete one. Raises InputError for anything but a run."""
+        if self.described and "runs" in read_facts(self.folder):
+            raise InputError(f"{str(self.folder)!r} is a report of several runs: choose another --output.")
+        found = _read(self.folder, self.path) if self.path.exists() else _Rows(empty_frame(), None, "")
+        self.metrics = [name for name in dict.fromkeys([*self.metrics, *found.frame.columns]) if name not in NAMES]
+        self.rows: dict[str, dict] = {}  # by cell
+        self._cells: dict[tuple, str] = {}  # by identity
+        for row in found.frame.to_dict("records"):
+            self._keep(row)
+        self._outdated = False  # whether results.csv has rows that were replaced
+        return found.torn
+
+    def _notes(self, torn: str, before: Writer | None) -> list[str]:
+        notes = []
+        if before:
+            notes.append(f"Took over {self.folder} from {before}, which has ended without releasing it")
+        if torn:
+            notes.append(f"{self.path} ends in the middle of a row, which is measured again: {torn[:60]}")
+        return notes
+
+    def _keep(self, row: dict) -> bool:
+        """Keep a row in memory; returns whether it replaces one."""
+        key = identity(row, CELL_OF_RUN)
+        replaced = self.rows.pop(self._cells.get(key, ""), None)
+        self._cells[key] = str(row["cell"])
+        self.rows[str(row["cell"])] = row
+        return replaced is not None
+
+    def _unwritten(self, row: Mapping[str, object]) -> str:
+        """As CSV, the row, or all rows if their file is gone."""
+        if self.path.exists():
+            return to_line(row, [*NAMES, *self.metrics])
+        return to_csv(self.frame())
+
+    def _check_lock(self) -> None:
+        assert self.lock is not None, "rows are written inside `with`"
+        if not self.lock.held():
+            raise WriteError(
+                f"{str(self.folder / LOCK)!r} was removed or replaced during this run, so another run may write there "
+                "too: the rows before are kept, and the same command continues."
+            )
 
 
-class SavedImages:
-    """All images of a cell, one array (N, C, H, W) a seed block in `images/CELL-BLOCK.npy`, written as they come.
+class _Rows(NamedTuple):
+    """What results.csv holds. runs: the column of a merged report. torn: a line without an end, which is not a row."""
 
-    A file is complete when it bears its name; while it grows it is called `.partial`.
-    """
-
-    def __init__(self, folder: Path, cell: str, samples: int):
-        self.folder, self.cell, self.samples = folder, cell, samples
-        self.block: int | None = None
-        self.array: np.memmap | None = None
-        self.filled = 0
-
-    def __enter__(self) -> "SavedImages":
-        self.folder.mkdir(exist_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._finish()
-
-    def add(self, block: int, images: np.ndarray) -> None:
-        """The next images (B, C, H, W) of a seed block."""
-        if block != self.block:
-            self._finish()
-            self.block, self.filled = block, 0
-            shape = (self.samples, *images.shape[1:])
-            self.array = np.lib.format.open_memmap(self._path(".partial"), "w+", images.dtype, shape)
-        assert self.array is not None
-        self.array[self.filled : self.filled + len(images)] = images
-        self.filled += len(images)
-
-    def _finish(self) -> None:
-        if self.array is not None and self.filled == self.samples:
-            self.array.flush()
-            os.replace(self._path(".partial"), self._path(".npy"))
-        self.array = None
-
-    def _path(self, suffix: str) -> Path:
-        return self.folder / f"{self.cell}-{self.block}{suffix}"
+    frame: pd.DataFrame
+    runs: pd.Series | None
+    torn: str
 
 
 def read_results(run: Path) -> pd.DataFrame:
-    """The rows of a run directory or a CSV. Raises InputError if there are none, or they are another tool's."""
-    path = run / "results.csv" if run.is_dir() else run
+    """The rows of a run directory or a CSV. Raises InputError if there are none, or they are another tool's.
+
+    Of a running or killed run, these are the rows that are complete, and of several of one cell the last.
+    """
+    return _read(run, run / "results.csv" if run.is_dir() else run).frame
+
+
+def _read(run: Path, path: Path) -> _Rows:
     try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str))
+        text, torn = _complete(path.read_text(encoding="utf-8"), in_run=(run / "run.json").exists())
+        _check_widths(path, text)
+        frame = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(TEXT, str))
     except FileNotFoundError:
         raise InputError(f"There are no results at {str(path)!r}: give the directory of a `bench run`.") from None
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        raise InputError(f"{str(path)!r} cannot be read as results of samplerbench: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{str(path)!r} cannot be read as results of samplerbench: {reason}.") from error
     missing = [column for column in DOCUMENTED if column not in frame.columns]
     if missing:
         raise InputError(f"{str(path)!r} is not a results file of samplerbench: it has no column {missing[0]!r}.")
     try:
-        return typed(frame.drop(columns=NOT_METRICS, errors="ignore"))
+        rows = typed(frame.drop(columns=NOT_METRICS, errors="ignore"))
     except (ValueError, TypeError) as error:
         raise InputError(f"{str(path)!r} holds something else than a number where one belongs: {error}.") from error
+    runs = frame["run"].fillna("").astype(str) if "run" in frame else None
+    if run.is_dir() and runs is None:
+        rows = rows.drop_duplicates(CELL_OF_RUN, keep="last", ignore_index=True)
+    return _Rows(rows, runs, torn)
+
+
+def read_merged(run: Path) -> tuple[pd.DataFrame, pd.Series | None]:
+    """The rows, and the run that each of them is from; None if they are all from the one that wrote them."""
+    rows = _read(run, run / "results.csv")
+    return rows.frame, rows.runs
 
 
 def read_facts(run: Path) -> dict:
-    """run.json of a run directory. Raises InputError if it is missing or damaged."""
+    """run.json of a run directory or of a merged report. Raises InputError if it is missing, damaged or another's."""
+    path = run / "run.json"
     try:
-        return json.loads((run / "run.json").read_text())
-    except (OSError, ValueError) as error:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
         raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is damaged ({error}): {_WITHOUT_FACTS}") from error
+    for wrong in wrong_facts(facts):
+        raise InputError(f"{str(path)!r} was not written by `bench run` ({wrong}): {_WITHOUT_FACTS}")
+    return facts
 
 
 def teacher_stem(teacher: str, guidance: str) -> str:
@@ -154,8 +257,19 @@ def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once, so that a kill leaves the old or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+def _complete(text: str, in_run: bool) -> tuple[str, str]:
+    """The lines that have an end, and what follows them, which in a run is a row that was being written."""
+    whole, end, last = text.rpartition("\n")
+    return (whole + end, last) if in_run else (text, "")
+
+
+def _check_widths(path: Path, text: str) -> None:
+    """Raise InputError if a line has another number of values than the first: pandas would fill in what is missing."""
+    lines = re.sub('"[^"]*"', "", text).split("\n")
+    widths = [line.count(",") + 1 for line in lines if line]
+    for number, width in enumerate(widths, 1):
+        if width != widths[0]:
+            raise InputError(
+                f"Line {number} of {str(path)!r} is damaged (it has {width} of {widths[0]} values): restore the file, "
+                "or delete that line."
+            )

@@ -1,15 +1,19 @@
 """The command that measures one cell again."""
 
+import os
 import shlex
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from samplerbench.store.protocol import ranges
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import CheckedSweep, Sweep
+
+if TYPE_CHECKING:
+    from samplerbench.networks.loaded import LoadedNetwork
 
 # The job says these itself, or they do not affect the result.
 NOT_COPIED = {"methods", "steps", "nfe", "grid", "guidance", "output", "save_images"}
@@ -41,9 +45,26 @@ def _option(name: str, value: Any) -> list[str]:
         return [flag]
     if name == "seeds":
         return [flag, ranges(value)]
-    return [flag, ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+    return [flag, relative(",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))]
 
 
 def own_command(otherwise: str) -> str:
     """The command line of this process if it is `bench`; else the name of the function that was called."""
-    return shlex.join(["bench", *sys.argv[1:]]) if Path(sys.argv[0]).name == "bench" else otherwise
+    return shlex.join(["bench", *map(relative, sys.argv[1:])]) if Path(sys.argv[0]).name == "bench" else otherwise
+
+
+def sources_of(network: "LoadedNetwork") -> dict[str, str]:
+    """Source and digest of every checkpoint that a network uses, by name, with relative paths."""
+    parts = ((name, *source.rpartition(" ")) for name, source in network.sources.items())
+    return {name: f"{relative(source)}{space}{digest}" for name, source, space, digest in parts}
+
+
+def relative(word: str) -> str:
+    """A word of a command with paths below the current folder relative to it, so that it holds in another clone."""
+    flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return flag + equals + ",".join(map(_relative_path, value.split(",")))
+
+
+def _relative_path(path: str) -> str:
+    below = os.path.isabs(path) and Path(path).is_relative_to(Path.cwd())
+    return str(Path(path).relative_to(Path.cwd())) if below else path

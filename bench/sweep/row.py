@@ -9,36 +9,43 @@ import numpy as np
 import torch
 
 from samplerbench.data.dataset import displayed
-from samplerbench.methods import Guidance
+from samplerbench.errors import WriteError
 from samplerbench.metrics.scoring import summarise
 from samplerbench.networks.closed_form import one_thread
-from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling import reference
 from samplerbench.sampling.measure import PICTURED, Measurement, measure
 from samplerbench.store.columns import joined
 from samplerbench.store.provenance import commit, fingerprint, utc_now
-from samplerbench.store.run_directory import RunDirectory, teacher_stem
+from samplerbench.store.run_directory import Arrays, RunDirectory, teacher_stem
 from samplerbench.sweep.cell_key import cell_key
-from samplerbench.sweep.command import command_of
+from samplerbench.sweep.command import command_of, sources_of
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.prepare import Prepared
 
 
-def measure_row(job: Job, prepared: Prepared, store: RunDirectory, found: Measurement) -> dict[str, object]:
-    """Measure a cell into its row; what the row was made from goes into the raw data. `found` shows the progress."""
+def measure_row(
+    job: Job, prepared: Prepared, store: RunDirectory, found: Measurement
+) -> tuple[dict[str, object], dict[str, Arrays]]:
+    """Measure a cell; returns its row, and by stem the raw data it was made from. `found` shows the progress.
+
+    Raises WriteError if the store cannot be written, which is not the fault of the cell.
+    """
     row = _identity(job, prepared)
     if job.skip:
-        return row | {"status": "skipped", "error": job.skip}
+        return row | {"status": "skipped", "error": job.skip}, {}
     try:
         with one_thread() if prepared.network(job).exact else nullcontext():
             scores = _measure(job, prepared, store, found, str(row["cell"]))
+            teacher = _teacher_images(job, prepared)
         quality = summarise(scores, prepared.scorer.columns)
+    except WriteError:
+        raise
     except Exception as error:
         if prepared.device.type == "cuda":
             torch.cuda.empty_cache()
-        return row | {"status": "failed", "error": one_line(error)}
-    store.add_raw(str(row["cell"]), _raw_arrays(found, scores))
-    return row | {"nfe": found.nfe} | quality | (_as_text(found.speed()) if prepared.sweep.timing else {})
+        return row | {"status": "failed", "error": one_line(error)}, {}
+    row |= {"nfe": found.nfe} | quality | (_as_text(found.speed()) if prepared.sweep.timing else {})
+    return row, {str(row["cell"]): _raw_arrays(found, scores)} | teacher
 
 
 def _measure(
@@ -51,17 +58,18 @@ def _measure(
             scoring.add(batch)
             if saved:
                 saved.add(batch.block, batch.images.cpu().numpy())
-    if network.teacher and prepared.seeds:
-        _keep_teacher(network.teacher, job.sampler.guidance, prepared, store)
     return scoring.columns() | prepared.scorer.evaluate(job.sampler, network, prepared.seeds)
 
 
-def _keep_teacher(teacher: LoadedNetwork, guidance: Guidance | None, prepared: Prepared, store: RunDirectory) -> None:
-    """Keep the teacher's images of the noise of the pictured ones."""
+def _teacher_images(job: Job, prepared: Prepared) -> dict[str, Arrays]:
+    """By stem, the images of a student's teacher from the noise of the pictured ones; empty without one."""
+    teacher, guidance = prepared.network(job).teacher, job.sampler.guidance
+    if not (teacher and prepared.seeds):
+        return {}
     # teacher_distance solves as many or more of them: then these are solved only once.
     count = max(PICTURED, reference.IMAGES) if prepared.scorer.needs("teacher") else PICTURED
     images = reference.reference_solution(teacher, prepared.seeds[0], count, guidance=guidance)[:PICTURED]
-    store.add_raw(teacher_stem(teacher.name, str(guidance or "")), {"images": displayed(images).cpu().numpy()})
+    return {teacher_stem(teacher.name, str(guidance or "")): {"images": displayed(images).cpu().numpy()}}
 
 
 def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
@@ -90,6 +98,7 @@ def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
         "cell": cell_key(job, prepared),
         "protocol": prepared.protocol,
         "command": command_of(job, sweep),
+        "weights": "; ".join(f"{name}: {source}" for name, source in sources_of(network).items()),
         "commit": commit(),
         "utc": utc_now(),
     }

@@ -12,12 +12,21 @@ from samplerbench.store.protocol import differences
 from samplerbench.store.provenance import commit, fingerprint, utc_now
 from samplerbench.store.run_directory import RunDirectory, read_facts
 from samplerbench.sweep.cell_key import cell_key
-from samplerbench.sweep.command import own_command
+from samplerbench.sweep.command import own_command, relative, sources_of
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.normalise import default_output
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.prepare import prepare
 from samplerbench.sweep.row import measure_row
+
+PATHS = ("output", "weights", "data_root")  # options of a sweep
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to say about the state in which the run directory was found."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,21 @@ class Session:
         key = fingerprint(asdict(self.prepared.sweep))
         output = self.prepared.sweep.output or default_output(self.prepared.sweep, key)
         self.store = RunDirectory(Path(output), metrics)
-        self.pending = [job for job in self.jobs if not self.store.done(cell_key(job, self.prepared))]
-        self._check_protocol()
+        self.pending = self._pending()
 
-    def execute(self) -> Iterator[CellStarted | CellFinished]:
-        """Measure the pending cells; each row is written as soon as it is measured."""
-        self.store.describe(self.facts())
+    def execute(self) -> Iterator[Note | CellStarted | CellFinished]:
+        """Measure the pending cells; each row is written as soon as it is measured.
+
+        Raises InputError if another process writes to the run directory, and WriteError if it cannot be written.
+        """
+        with self.store:
+            yield from map(Note, self.store.notes)
+            self.pending = self._pending()  # another process may have written in the meantime
+            yield from self._measure()
+
+    def _measure(self) -> Iterator[CellStarted | CellFinished]:
+        if self.pending or not self.store.described:
+            self.store.describe(self.facts())
         self.store.write()
         images = self.prepared.scorer.images
         if images:
@@ -58,18 +76,18 @@ class Session:
         for job in self.pending:
             found = Measurement(self.prepared.batch_size)
             yield CellStarted(job, found.progress)
-            row = measure_row(job, self.prepared, self.store, found)
-            self.store.add(row)
+            row, raw = measure_row(job, self.prepared, self.store, found)
+            self.store.add(row, raw)
             yield CellFinished(row)
 
     def facts(self) -> dict[str, object]:
         """What run.json records: the request, the environment, the hashes, the metrics' columns."""
-        prepared = self.prepared
+        prepared, sweep = self.prepared, asdict(self.prepared.sweep)
         return {
             "command": own_command("samplerbench.run"),
-            "sweep": asdict(prepared.sweep),
+            "sweep": {name: relative(value) if name in PATHS and value else value for name, value in sweep.items()},
             "environment": prepared.environment,
-            "checkpoints": {key: text for each in prepared.networks.values() for key, text in each.sources.items()},
+            "checkpoints": {key: text for each in prepared.networks.values() for key, text in sources_of(each).items()},
             "grids": prepared.grid_files,
             "protocol": prepared.protocol,
             "quality": prepared.scorer.facts,
@@ -78,13 +96,15 @@ class Session:
             "utc": utc_now(),
         }
 
-    def _check_protocol(self) -> None:
+    def _pending(self) -> list[Job]:
+        """The jobs that are not measured yet. Raises InputError if those that are follow another protocol."""
         others = {row["protocol"] for row in self.store.rows.values()} - {self.prepared.protocol}
         if others:
             raise InputError(
                 f"{str(self.store.folder)!r} holds a run under another protocol ({self._differing()}): choose "
                 "another --output."
             )
+        return [job for job in self.jobs if not self.store.done(cell_key(job, self.prepared))]
 
     def _differing(self) -> str:
         try:

@@ -1,11 +1,14 @@
 import json
+import os
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from samplerbench.methods import METHODS, Method, register
+from samplerbench.store.lock import Lock
 from samplerbench.store.run_directory import read_results
 
 QUICK = ["--samples", "80", "--batch-size", "40", "--output", "run"]
@@ -98,11 +101,17 @@ def test_a_report_that_cannot_be_written_loses_no_rows(invoke, monkeypatch):
     assert read_results(Path("run"))["status"].tolist() == ["ok"]
 
 
-def test_rows_that_cannot_be_written_end_the_run_with_one_sentence(invoke, monkeypatch):
-    monkeypatch.setattr("samplerbench.store.run_directory.RunDirectory.add", full)
+def test_a_row_that_cannot_be_written_is_printed_and_ends_the_run_with_one_sentence(invoke, monkeypatch):
+    monkeypatch.setattr("samplerbench.store.run_directory.append", full)
     result = invoke(*ONE)
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1].startswith("Error: Cannot write to 'run' (No space left on device): ")
+    *_, heading, row, _, error = result.stderr.splitlines()
+    assert heading == "Measured, but not written:"
+    assert row.startswith("ddim,,ddpm,digits,8,uniform,1,1,")
+    assert error == (
+        "Error: Cannot write to 'run' (No space left on device): the rows before are kept, and the same command "
+        "continues once it can."
+    )
 
 
 @pytest.fixture
@@ -133,6 +142,25 @@ def test_a_failed_cell_is_told_and_the_others_are_measured(invoke, faulty):
     assert result.exit_code == 1
     assert "faulty 1 step, uniform failed: RuntimeError: broken (test_run.py:" in result.stderr
     assert read_results(Path("run"))["status"].tolist() == ["failed", "ok"]
+
+
+def test_a_terminated_run_is_left_in_order(invoke, faulty, monkeypatch):
+    """As a job scheduler ends it."""
+    monkeypatch.setattr(METHODS.lookup("stopped"), "error", property(lambda _: os.kill(os.getpid(), signal.SIGTERM)))
+    result = invoke("run", "--methods", "ddim,stopped", "--steps", "1", *QUICK, "--no-timing")
+    assert result.exit_code == 130
+    assert read_results(Path("run"))["method"].tolist() == ["ddim"]
+    assert not Path("run/run.lock").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_run_in_a_directory_in_use_is_told_who_writes_there(invoke):
+    Path("run").mkdir()
+    held = Lock(Path("run/run.lock"))
+    result = invoke(*ONE)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith(f"Error: 'run' is being written by {held.writer}: wait for it")
+    assert sorted(entry.name for entry in Path("run").iterdir()) == ["raw", "run.lock"]
 
 
 def test_an_interrupted_run_keeps_its_cells_and_reports_them(invoke, faulty):

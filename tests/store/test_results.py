@@ -8,6 +8,7 @@ import pytest
 
 from samplerbench.errors import InputError
 from samplerbench.metrics.column import Column
+from samplerbench.store.provenance import fingerprint
 from samplerbench.store.results import load, machine
 
 
@@ -56,6 +57,27 @@ def test_damaged_raw_data_is_named(tmp_path, write_run, cell):
     (tmp_path / "raw/a10.npz").write_bytes(b"not a zip")
     with pytest.raises(InputError, match=r"raw/a10\.npz is damaged"):
         results.raw("", "a10")
+    for images in (np.zeros(3, np.uint8), np.zeros((1, 1, 8, 8)), np.zeros((0, 1, 8, 8), np.uint8)):
+        np.savez(tmp_path / "raw/a10.npz", images=images)
+        with pytest.raises(InputError, match=r"raw/a10\.npz is damaged \(its images are "):
+            results.raw("", "a10")
+
+
+def test_a_row_was_measured_on_the_machine_of_its_session(tmp_path, write_run, cell):
+    first, second = {"device": "cpu (A)", "threads": 1}, {"device": "cuda (H100)", "threads": 2}
+    rows = [cell("a", 5.0, environment=fingerprint(first)), cell("b", 6.0, environment=fingerprint(second))]
+    write_run(tmp_path, *rows)
+    facts = json.loads((tmp_path / "run.json").read_text()) | {"environment": second}
+    sessions = [{"environment": first}, {"environment": second}]
+    (tmp_path / "run.json").write_text(json.dumps(facts | {"sessions": sessions}))
+    assert load(tmp_path).rows["machine"].tolist() == ["cpu (A), 1 thread", "cuda (H100), 2 threads"]
+
+
+def test_unfinished_and_replaced_rows_are_not_read(tmp_path, write_run, cell):
+    write_run(tmp_path, cell("a", 5.0), cell("b", 6.0), cell("a", 4.0))
+    with (tmp_path / "results.csv").open("a") as file:
+        file.write("c,,ddpm,dig")
+    assert load(tmp_path).rows[["method", "fid"]].values.tolist() == [["b", 6.0], ["a", 4.0]]
 
 
 @pytest.mark.parametrize("facts", ["{}", "[]", "{"])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import samplerbench
-from samplerbench.errors import InputError
+from samplerbench.errors import InputError, WriteError
 from samplerbench.metrics.column import Column
 from samplerbench.models import load, save, shipped
 from samplerbench.store.run_directory import read_facts, read_results
@@ -64,6 +64,52 @@ def test_an_interrupt_keeps_what_is_done(broken, options):
     assert Path("run/report.md").exists()
     pending = Session(Sweep(methods="ddim,interrupted,flow", **options)).pending
     assert [str(job) for job in pending] == ["interrupted 2 steps", "flow 2 steps"]
+
+
+def test_two_writers_lose_no_row(options):
+    """The second one is refused while the first one runs; then it adds its rows to those of the first."""
+    first, second = (Session(Sweep(methods=methods, **options)) for methods in ("ddim,pf_ode", "flow,ddim"))
+    for event in first.execute():
+        if isinstance(event, CellFinished):
+            with pytest.raises(InputError, match=r"'run' is being written by process \d+ on .*`bench report`"):
+                list(second.execute())
+    rows = [event.row["method"] for event in second.execute() if isinstance(event, CellFinished)]
+    assert rows == ["flow"], "ddim was measured by the first one after the second one had looked"
+    assert read_results(Path("run"))["method"].tolist() == ["ddim", "pf_ode", "flow"]
+
+
+def test_every_session_and_the_weights_of_every_row_are_recorded(options, elsewhere, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["bench", "run", "--methods", "ddim", "--output", str(Path("run").resolve())])
+    samplerbench.run(methods="ddim", **options | {"output": Path("run").resolve()})
+    stage = load(shipped("digits", "flow"))
+    save(Path("own/digits/flow.safetensors"), stage.weights, stage.metadata)
+    own = {"weights": str(Path("own").resolve())}
+    for _ in range(2):  # nothing is left to do in the second one
+        frame = samplerbench.run(methods="ddim,flow", **options | own)
+    ddim, flow = frame["weights"]
+    assert ddim.startswith("ddpm: shipped ")
+    assert flow.startswith("flow: own/digits/flow.safetensors ")
+    facts = read_facts(Path("run"))
+    assert [each["sweep"]["methods"] for each in facts["sessions"]] == [["ddim"], ["ddim", "flow"]]
+    assert facts["sessions"][0]["command"] == "bench run --methods ddim --output run"
+    assert list(facts["checkpoints"]) == ["ddpm", "flow"]
+    assert str(Path.cwd()) not in Path("run/run.json").read_text(), "another clone lies elsewhere"
+
+
+def test_a_failed_write_is_no_failed_cell(options, monkeypatch, make_student):
+    """Also of the raw data that are written with it: the row is in the error, and the cell is measured again."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    session = Session(Sweep(methods="flow,ddim", save_images=True, **options))
+    events = session.execute()
+    next(events)
+    monkeypatch.setattr("samplerbench.store.images.SavedImages._start", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        next(events)
+    assert read_results(Path("run")).empty
+    assert not Path("run/run.lock").exists()
 
 
 def test_a_run_describes_itself(options):

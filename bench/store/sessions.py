@@ -1,0 +1,51 @@
+"""run.json: what the rows of a run directory were made from, in one session or several."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# The facts of a run, with their types. A merged report has `command` and `runs`, the facts of every run by its name.
+NEEDED = {
+    "command": str,
+    "sweep": dict,
+    "environment": dict,
+    "checkpoints": dict,
+    "protocol": str,
+    "quality": dict | None,
+    "commit": str,
+    "utc": str,
+}
+ADDED = {"grids": dict, "columns": list, "sessions": list}  # since then: older runs lack them
+OF_SESSION = "command sweep environment checkpoints grids commit utc".split()  # what the next session may change
+JOINED = ("checkpoints", "grids")
+
+
+def with_session(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a run directory after another session; `before`, which may be empty, are those it had.
+
+    They are those of the latest session, but for `checkpoints`, `grids` and `columns`, which are those of all sessions,
+    and `sessions`, which lists what each of them was.
+    """
+    joined = {key: before.get(key, {}) | facts[key] for key in JOINED}
+    columns = {column["name"]: column for column in (*before.get("columns", ()), *facts["columns"])}
+    session = {key: facts[key] for key in OF_SESSION}
+    return {**facts, **joined, "columns": [*columns.values()], "sessions": [*sessions(before), session]}
+
+
+def sessions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What each session recorded, in their order; older runs recorded only the last one."""
+    last = {key: facts[key] for key in OF_SESSION if key in facts}
+    return facts.get("sessions") or [last] * bool(last)
+
+
+def wrong_facts(facts: Any) -> Iterator[str]:
+    """What run.json lacks, or has of another type, in words."""
+    if not isinstance(facts, dict):
+        yield "it is not an object"
+    elif isinstance(facts.get("runs"), dict):
+        for name, run in facts["runs"].items():
+            yield from (f"{problem} in {name!r}" for problem in wrong_facts(run))
+    else:
+        yield from (f"it has no {key!r}" for key in NEEDED if key not in facts)
+        for key, kind in (NEEDED | ADDED).items():
+            if key in facts and not isinstance(facts[key], kind):
+                yield f"its {key!r} is damaged"
