@@ -87,9 +87,8 @@ def _compare_bounds(rule: Rule, old: float, new: float, change: float, half: flo
     """Compare the one-sided bounds of how much worse the field got, `half` from the change, with the margin."""
     worse, margin = rule.worsening(0.0, change), max(rule.margin(old), ROUNDING * abs(old))
     if pd.isna(half):
-        return (
-            "ok" if worse <= margin else "inconclusive"
-        ), f"{change:+.3g} from a single measurement, without a spread"
+        text = f"{change:+.3g} from a single measurement, without a spread"
+        return ("ok" if worse <= margin else "inconclusive"), text
     text = f"{change:+.3g}, worse by {worse - half:.3g} to {worse + half:.3g} ({CONFIDENCE:.0%}), margin {margin:.3g}"
     if worse - half > margin:
         return "regression", f"{old:.4g} became {new:.4g}: {text}; {rule}"
