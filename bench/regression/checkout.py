@@ -15,9 +15,8 @@ from pathlib import Path
 
 from samplerbench.errors import InputError
 from samplerbench.regression.packages import imports
+from samplerbench.store.repository import git
 
-# Where git looks before the current folder, as it does inside a hook.
-GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 PREFIX = "samplerbench-against-"  # of the temporary folders; the process id follows
 
 
@@ -136,12 +135,8 @@ def _commit(reference: str) -> str:
 
 
 def _git(*arguments: str, folder: Path | None = None) -> str:
-    environment = {key: value for key, value in os.environ.items() if key not in GIT_VARIABLES}
     try:
-        result = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, env=environment
-        )
+        return git(*arguments, folder=folder)
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
         raise InputError(f"--against needs a git repository in the current folder ({reason}).") from error
-    return result.stdout.strip()

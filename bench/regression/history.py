@@ -15,6 +15,7 @@ from samplerbench.regression.cell import cell_name
 from samplerbench.regression.field import compare_field
 from samplerbench.regression.rule import RULES
 from samplerbench.store.columns import CELL, identity, to_csv, typed
+from samplerbench.store.repository import measured_commit
 from samplerbench.store.run_directory import read_results
 
 PLOTTED = {"fid": "FID", "overhead_ratio": "overhead", "nfe": "NFE"}
@@ -78,8 +79,13 @@ def _measured(run: Path) -> pd.DataFrame:
     frame = frame[frame["status"] == "ok"]
     if frame.empty:
         raise InputError(f"{str(run)!r} has no measured rows to append.")
+    commit = measured_commit(run)
+    if commit:
+        frame = frame.assign(commit=commit)  # that of the row is samplerbench's own
     if (frame["commit"] == "").any():
-        raise InputError(f"{str(run)!r} does not record the commit that it measured: run it from a git clone.")
+        raise InputError(
+            f"{str(run)!r} does not record a commit: start `bench run` inside the git repository that you work on."
+        )
     return frame
 
 

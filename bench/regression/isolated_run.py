@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from samplerbench.errors import InputError
-from samplerbench.regression.checkout import GIT_VARIABLES, Checkout
+from samplerbench.regression.checkout import Checkout
+from samplerbench.store.repository import GIT_VARIABLES
 
 PATHS = ("--weights", "--data-root", "--grid")  # options of `bench run` whose values may be files
 ADVICE = "Start it in the folder that holds your pyproject.toml, or uninstall the other copy."

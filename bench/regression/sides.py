@@ -53,5 +53,9 @@ def sides(before: Checkout, after: Checkout, options: Sequence[str], folder: Pat
         known = [spec for spec in new if not any(found[spec] for found in reasons)]
         return [*words[:place], ",".join(known), *words[place + 1 :]] if known else None
 
-    gone = [Verdict(spec, "", None, None, "missing", reason) for spec, reason in new.items() if reason]
+    gone = [
+        Verdict(spec, "", None, None, "missing", reason.partition(". ")[0].removesuffix("."))  # without the advice
+        for spec, reason in new.items()
+        if reason
+    ]
     return Side(before, after, with_methods(old, new)), Side(after, before, with_methods(new)), gone

@@ -129,7 +129,7 @@ def test_a_method_that_the_working_tree_lost_is_missing(commit, change, rows, me
     change(rows(1.0))
     (verdict,) = (v for v in compare_commits("HEAD", f"--methods {methods}", RULES) if v.status != "ok")
     assert (verdict.cell, verdict.status) == ("brand_new", "missing")
-    assert verdict.reason == "No method is named 'brand_new'."
+    assert verdict.reason == "No method is named 'brand_new'"
 
 
 def test_a_method_that_neither_side_knows_is_refused(commit, rows):
