@@ -20,7 +20,7 @@ OURS, OTHERS = ROOT / ".github" / "workflows" / "regression.yml", ROOT / "docs" 
 BENCH = f"""#!/bin/bash
 if [ "$1" = run ]; then
     printf '%s\\n' "$@" > ../words
-    if [ -d ../measured ]; then cp -r ../measured current; fi
+    if [ -d ../measured ]; then cp -r ../measured current; else echo "No method is named 'dimm'." >&2; fi
     exit $(cat ../code)
 fi
 exec {sys.executable} -m samplerbench "$@"
@@ -138,7 +138,8 @@ def test_a_run_under_another_protocol_says_so(workflow, make_rows):
 def test_a_run_that_never_started_says_so(workflow):
     found = workflow.run(code=2)
     assert found.failed
-    assert "There are no results" in found.comment
+    assert "No method is named 'dimm'." in found.comment
+    assert found.verdict in found.summary
 
 
 def test_its_own_earlier_comment_is_edited(workflow, make_rows):

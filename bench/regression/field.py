@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from samplerbench.errors import InputError
 from samplerbench.regression.cell import cell_name
 from samplerbench.regression.rule import COST, MACHINE, Rule
 from samplerbench.regression.verdicts import Status, Verdict
@@ -57,7 +58,7 @@ def _compare_exactly(rule: Rule, old: float, new: float) -> Found:
 
 def _compare_blocks(rule: Rule, before: pd.Series, after: pd.Series) -> Found:
     """Compare a metric by its differences on the same noise; a single seed block borrows the spread of its floor."""
-    ours, theirs = (blocks(row, rule.field) for row in (before, after))
+    ours, theirs = (_samples(row, rule.field) for row in (before, after))
     old, new = before[rule.field], after[rule.field]
     spread = before.get(rule.floor_spread, np.nan)
     if rule.floor and not pd.isna(spread):
@@ -70,6 +71,14 @@ def _compare_blocks(rule: Rule, before: pd.Series, after: pd.Series) -> Found:
     return _compare_bounds(rule, old, new, change, half)
 
 
+def _samples(row: pd.Series, field: str) -> np.ndarray:
+    """The values of a field, one for each timed round or seed block. Raises InputError for anything but numbers."""
+    try:
+        return split_numbers(row[ROUNDS[field]]) if field in ROUNDS else np.atleast_1d(blocks(row, field))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{cell_name(row)}: the samples of {field} cannot be read ({error}).") from error
+
+
 def _is_mean(value: float, values: np.ndarray) -> bool:
     """Whether a row's value is the mean of those of its seed blocks, but for rounding."""
     return bool(abs(value - values.mean()) <= ROUNDING * abs(values).max())
@@ -77,7 +86,7 @@ def _is_mean(value: float, values: np.ndarray) -> bool:
 
 def _compare_rounds(rule: Rule, before: pd.Series, after: pd.Series) -> Found:
     """Compare timings by the trimmed means of their rounds, which are not paired."""
-    ours, theirs = (split_numbers(row[ROUNDS[rule.field]]) for row in (before, after))
+    ours, theirs = (_samples(row, rule.field) for row in (before, after))
     low, high = trimmed_difference(ours, theirs, TWO_SIDED)
     old, new = before[rule.field], after[rule.field]
     return _compare_bounds(rule, old, new, new - old, (high - low) / 2)

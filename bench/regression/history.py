@@ -145,11 +145,12 @@ def _plot(axes: Axes, part: pd.DataFrame, field: str) -> None:
 
 
 def _page(frame: pd.DataFrame, steps: list[Step], pictures: list[str]) -> str:
-    commits = list(dict.fromkeys(frame["commit"]))
+    commits = frame["commit"].nunique()
+    count = f"{commits} commit{'s' * (commits != 1)}"
     found = "\n".join(f"- {step}" for step in steps) or "None: no metric changed by more than the default rules allow."
     plots = "\n\n".join(f"![{Path(file).stem} over commits]({file})" for file in pictures)
     first, last = frame["utc"].iloc[0], frame["utc"].iloc[-1]
     return (
-        f"# samplerbench: {len(commits)} commits\n\nFrom {first} to {last}. A dashed line marks a step: a change "
+        f"# samplerbench: {count}\n\nFrom {first} to {last}. A dashed line marks a step: a change "
         f"beyond the margin of the default rules.\n\n## Steps\n\n{found}\n\n## Plots\n\n{plots}\n"
     )

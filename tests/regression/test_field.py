@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from samplerbench.errors import InputError
 from samplerbench.metrics.column import Column
 from samplerbench.regression.field import compare_field
 from samplerbench.regression.rule import RULES, Rule, parse_rule
@@ -93,6 +94,19 @@ def test_a_change_of_the_row_alone_counts(status, make_row):
     """Whoever edits or rounds a CSV changes the value of the row; the spread still comes from the samples."""
     assert status("overhead_ratio", make_row(0), make_row(1, overhead_ratio=1.3)) == "regression"
     assert status("fid", make_row(0), make_row(1, fid=4.0)) == "regression"
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [("fid", {"scores_per_seed": '{"fid": ["a", "b"]}'}), ("inner_ratio", {"inner_per_round": "1.0 fast"})],
+)
+def test_samples_that_are_no_numbers_are_refused(status, make_row, field, changes):
+    with pytest.raises(InputError, match=f"ddim, 10 steps, uniform, ddpm: the samples of {field} cannot be read"):
+        status(field, make_row(0), make_row(1, **changes))
+
+
+def test_a_value_in_the_place_of_those_of_the_blocks_is_one_block(status, make_row):
+    assert status("fid", make_row(0), make_row(0, scores_per_seed='{"fid": 3.0}')) == "inconclusive"
 
 
 def rounded(row: dict) -> dict:
