@@ -1,5 +1,6 @@
 """What pyproject.toml cannot say: four folders are one package, with all the sub-packages that are found in them."""
 
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -13,8 +14,14 @@ FOLDERS = {
 }
 
 
+def commit() -> str:
+    """The commit that is built, with a + if there are changes; empty outside a clone."""
+    here = Path(__file__).resolve()
+    return runpy.run_path(str(here.parent / "bench" / "store" / "repository.py"))["commit_of"](here)
+
+
 class Build(build_py):
-    """Leaves out our own tests of the contract, and adds the marker of a package with annotations (PEP 561)."""
+    """Leaves out our own tests of the contract; adds the commit, and the marker of a package with types (PEP 561)."""
 
     def find_package_modules(self, package, package_dir):
         modules = super().find_package_modules(package, package_dir)
@@ -23,7 +30,9 @@ class Build(build_py):
     def run(self):
         super().run()
         if not self.editable_mode:
-            Path(self.build_lib, "samplerbench", "py.typed").touch()
+            package = Path(self.build_lib, "samplerbench")
+            (package / "py.typed").touch()
+            (package / "COMMIT").write_text(commit(), encoding="utf-8")  # an installed copy has no git to ask
 
 
 setup(

@@ -80,6 +80,11 @@ def trimmed_difference(ours: Samples, theirs: Samples, confidence: float = CONFI
     return float(other.mean - one.mean - reach), float(other.mean - one.mean + reach)
 
 
+def to_six_digits(value: float) -> float:
+    """The value to six significant digits, as the CSV of a baseline holds it."""
+    return float(f"{value:.6g}")
+
+
 def median_and_iqr(values: Samples) -> tuple[float, float]:
     """The median, and the distance between the quartiles."""
     low, middle, high = np.percentile(values, (25, 50, 75))

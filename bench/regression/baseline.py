@@ -3,9 +3,8 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from samplerbench.errors import InputError, writing
+from samplerbench.statistics import to_six_digits
 from samplerbench.store.columns import CELL, to_csv
 from samplerbench.store.protocol import protocol_facts, recorded_columns
 from samplerbench.store.provenance import utc_now
@@ -29,7 +28,7 @@ def update(run: Path, folder: Path, reason: str) -> Path:
     frame = frame.sort_values(CELL).reset_index(drop=True)
     frame[VOLATILE] = ""
     numbers = frame.select_dtypes("float64").columns
-    frame[numbers] = frame[numbers].map(_rounded)
+    frame[numbers] = frame[numbers].map(to_six_digits)
     protocol = {
         "protocol": frame["protocol"].iloc[0],
         "quality": protocol_facts(run),
@@ -43,8 +42,3 @@ def update(run: Path, folder: Path, reason: str) -> Path:
         with (folder / "REASONS.md").open("a", encoding="utf-8") as file:
             file.write(f"- {utc_now()}: {' '.join(reason.split())}\n")
     return folder / "results.csv"
-
-
-def _rounded(value: float) -> float:
-    """The value to six significant digits."""
-    return value if pd.isna(value) else float(f"{value:.6g}")

@@ -2,18 +2,22 @@
 
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from samplerbench.errors import InputError
+from samplerbench.regression.packages import imports
+from samplerbench.store.repository import git
 
-# Where git looks before the current folder, as it does inside a hook.
-GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+PREFIX = "samplerbench-against-"  # of the temporary folders; the process id follows
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Checkout:
     """A checkout of a repository.
 
     name: in messages. root: its folder. folder: the folder in it that corresponds to the user's current folder.
-    imports: the folders that its packages are imported from.
+    imports: the folders that its packages are imported from. They may lie elsewhere, if its package was installed.
     """
 
     name: str
@@ -30,9 +34,9 @@ class Checkout:
     imports: tuple[Path, ...]
 
     def holds(self, file: Path) -> bool:
-        """Whether a file is part of the checkout, rather than of a virtual environment inside it."""
+        """Whether a file is part of the checkout or of its package, rather than of an environment inside it."""
         file = file.resolve()
-        if not file.is_relative_to(self.root):
+        if not any(file.is_relative_to(folder) for folder in (self.root, *self.imports)):
             return False
         environments = (Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix))
         return not any(env.is_relative_to(self.root) and file.is_relative_to(env) for env in environments)
@@ -46,39 +50,77 @@ def both_checkouts(reference: str) -> Iterator[tuple[Checkout, Checkout]]:
     """
     commit = _commit(reference)
     root, prefix = Path(_git("rev-parse", "--show-toplevel")).resolve(), _git("rev-parse", "--show-prefix")
-    with tempfile.TemporaryDirectory() as temporary:
+    _remove_abandoned()
+    with _exit_on_signals(), tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as temporary:
         folder = Path(temporary).resolve()
-        tree = folder / "tree"
-        _git("worktree", "add", "--detach", str(tree), commit)
+        tree, snapshot = folder / "tree", folder / "snapshot"
         try:
+            _git("worktree", "add", "--detach", str(tree), commit)
             (tree / prefix).mkdir(parents=True, exist_ok=True)
+            _copy_working_tree(root, snapshot)
             yield (
-                Checkout(reference, tree, tree / prefix, _imports(tree, folder / "commit")),
-                Checkout("the working tree", root, root / prefix, _imports(root, folder / "working-tree")),
+                Checkout(reference, tree, tree / prefix, imports(tree, prefix, tree, folder / "commit")),
+                Checkout(
+                    "the working tree", root, root / prefix, imports(root, prefix, snapshot, folder / "working-tree")
+                ),
             )
         finally:
+            if tree.exists():
+                _git("worktree", "remove", "--force", str(tree))
+
+
+@contextmanager
+def _exit_on_signals() -> Iterator[None]:
+    """Leave the block by SystemExit on SIGTERM and SIGHUP, which otherwise skip its clean-up."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        names = []  # only the main thread may set handlers
+    before = {name: signal.signal(getattr(signal, name), leave) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _remove_abandoned() -> None:
+    """Remove the checkouts of processes that were killed before they could."""
+    for line in _git("worktree", "list", "--porcelain").splitlines():
+        tree = Path(line.removeprefix("worktree "))
+        owner = re.fullmatch(rf"{PREFIX}(\d+)-.*", tree.parent.name)
+        if line.startswith("worktree ") and owner and not _alive(int(owner[1])):
             _git("worktree", "remove", "--force", str(tree))
+            shutil.rmtree(tree.parent, ignore_errors=True)
 
 
-def _imports(root: Path, temporary: Path) -> tuple[Path, ...]:
-    """The folders from which a checkout's packages are imported: its top and src/ for a plug-in's repository.
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
-    Those of samplerbench itself have other names in the repository, and get links in a temporary folder.
+
+def _copy_working_tree(root: Path, target: Path) -> None:
+    """Copy the files that git tracks or would track, so that a build neither litters the original nor reuses leftovers.
+
+    Large files are linked.
     """
-    if not _is_samplerbench(root):
-        return root, root / "src"
-    package = temporary / "samplerbench"
-    package.mkdir(parents=True)
-    for source in (*(root / "bench").iterdir(), root / "methods", root / "models"):
-        (package / source.name).symlink_to(source)
-    return (temporary,)
-
-
-def _is_samplerbench(root: Path) -> bool:
-    """Whether the set-up of a repository makes its folder bench/ the package samplerbench."""
-    files = [file for file in (root / "setup.py", root / "pyproject.toml") if file.is_file()]
-    mapped = any(re.search(r"\bsamplerbench\W+bench\b", file.read_text(encoding="utf-8")) for file in files)
-    return mapped and (root / "bench" / "__init__.py").is_file()
+    for name in _git("ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=root).split("\0"):
+        source, copy = root / name, target / name
+        if not name or not source.is_file():  # a deleted file, or a repository inside this one
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.stat().st_size > 1_000_000:
+            copy.symlink_to(source)
+        else:
+            shutil.copy2(source, copy)
 
 
 def _commit(reference: str) -> str:
@@ -92,11 +134,9 @@ def _commit(reference: str) -> str:
         ) from None
 
 
-def _git(*arguments: str) -> str:
-    environment = {key: value for key, value in os.environ.items() if key not in GIT_VARIABLES}
+def _git(*arguments: str, folder: Path | None = None) -> str:
     try:
-        result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, env=environment)
+        return git(*arguments, folder=folder)
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
         raise InputError(f"--against needs a git repository in the current folder ({reason}).") from error
-    return result.stdout.strip()

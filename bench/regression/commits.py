@@ -1,6 +1,5 @@
-"""Benchmark two commits on this machine in ABBA order, so that drift affects both equally."""
+"""Benchmark two commits on this machine; where they are timed, in ABBA order, so that drift affects both equally."""
 
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,10 +10,11 @@ import pandas as pd
 
 from samplerbench.errors import InputError
 from samplerbench.regression.cell import cell_name, rows_by_cell
-from samplerbench.regression.checkout import Checkout, both_checkouts
-from samplerbench.regression.compare import compare
-from samplerbench.regression.isolated_run import run_in, split_options
+from samplerbench.regression.checkout import both_checkouts
+from samplerbench.regression.compare import compare, compare_new
+from samplerbench.regression.isolated_run import split_options
 from samplerbench.regression.rule import RATIOS, Rule
+from samplerbench.regression.sides import Side, sides
 from samplerbench.regression.verdicts import Status, Verdict
 from samplerbench.store.protocol import protocol_facts
 from samplerbench.store.run_directory import read_results
@@ -32,16 +32,27 @@ def compare_commits(reference: str, sweep: str | None, rules: Sequence[Rule]) ->
     options = _options(sweep)
     given = {rule.field: rule for rule in rules}
     speed = [given.pop(field, LATENCY) for field in (LATENCY.field, *RATIOS)]
-    with both_checkouts(reference) as checkouts, tempfile.TemporaryDirectory() as folder:
-        before, after = _measure(*checkouts, options, Path(folder, "first"))
-        facts = [protocol_facts(runs[0]) for runs in (before, after)]
-        frames = [[read_results(run) for run in runs] for runs in (before, after)]
-        verdicts = compare(frames[0][0], frames[1][0], list(given.values()), facts)
-        slower = compare_speed(frames[0], frames[1], speed)
-        if any(verdict.status == "regression" for verdict in slower):
-            before, after = _measure(*checkouts, options, Path(folder, "again"))
-            slower = confirm(slower, compare_speed(map(read_results, before), map(read_results, after), speed))
-    return [verdict for verdict in verdicts if verdict.status != "info"] + slower
+    with both_checkouts(reference) as checkouts, tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        before, after, verdicts = sides(*checkouts, options, folder)
+        if before.options is not None:
+            verdicts += _compare_sides(before, after, list(given.values()), speed, folder)
+        elif after.options is not None:
+            verdicts += compare_new(rows_by_cell(read_results(after.run(folder / "new"))).values())
+    return [verdict for verdict in verdicts if verdict.status != "info"]
+
+
+def _compare_sides(
+    before: Side, after: Side, rules: Sequence[Rule], speed: Sequence[Rule], folder: Path
+) -> list[Verdict]:
+    runs = _measure(before, after, folder / "first")
+    frames = [[read_results(run) for run in side] for side in runs]
+    verdicts = compare(frames[0][0], frames[1][0], rules, [protocol_facts(side[0]) for side in runs])
+    slower = compare_speed(*frames, speed)
+    if any(verdict.status == "regression" for verdict in slower):
+        again = [[read_results(run) for run in side] for side in _measure(before, after, folder / "again")]
+        slower = confirm(slower, compare_speed(*again, speed))
+    return verdicts + slower
 
 
 def compare_speed(
@@ -93,13 +104,10 @@ def _options(sweep: str | None) -> list[str]:
     return options
 
 
-def _measure(
-    before: Checkout, after: Checkout, options: Sequence[str], folder: Path
-) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
-    """The run directories of two sweeps on each checkout, made in the order ABBA."""
-    runs = [folder / f"run-{turn}" for turn in range(4)]
-    sides = [(before, after), (after, before), (after, before), (before, after)]
-    for turn, (run, (checkout, other)) in enumerate(zip(runs, sides, strict=True), start=1):
-        print(f"{turn} of {len(runs)}: {checkout.name}", file=sys.stderr, flush=True)
-        run_in(checkout, options, run, other)
-    return (runs[0], runs[3]), (runs[1], runs[2])
+def _measure(before: Side, after: Side, folder: Path) -> tuple[list[Path], list[Path]]:
+    """The run directories of each side: one, or two where the sweep is timed, made in the order ABBA."""
+    ours, theirs = [before.run(folder / "a1")], [after.run(folder / "b1")]
+    if any(read_results(run)["latency_s"].notna().any() for run in (*ours, *theirs)):
+        theirs.append(after.run(folder / "b2"))
+        ours.append(before.run(folder / "a2"))
+    return ours, theirs

@@ -1,6 +1,6 @@
 """Has it got worse? Two runs compared, cell by cell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -46,8 +46,17 @@ def compare(
     for key, row in before.items():
         if row["status"] == "ok":
             verdicts += _compare_cell(row, after.get(key), rules)
-    new = [row for key, row in after.items() if key not in before]
-    return verdicts + [Verdict(cell_name(row), "", None, None, "new", "the baseline has no such cell") for row in new]
+    return verdicts + compare_new(row for key, row in after.items() if key not in before)
+
+
+def compare_new(rows: Iterable[pd.Series]) -> list[Verdict]:
+    """The verdicts on cells that the baseline does not have: only a failed one is wrong."""
+    return [
+        Verdict(cell_name(row), "", None, None, "regression", f"the cell failed: {row['error']}")
+        if row["status"] == "failed"
+        else Verdict(cell_name(row), "", None, None, "new", "the baseline has no such cell")
+        for row in rows
+    ]
 
 
 def _check_protocols(baseline: pd.DataFrame, current: pd.DataFrame, facts: Sequence[dict | None]) -> None:

@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from samplerbench.errors import InputError
 from samplerbench.regression.cell import cell_name
 from samplerbench.regression.rule import COST, MACHINE, Rule
 from samplerbench.regression.verdicts import Status, Verdict
-from samplerbench.statistics import paired_difference, quantile, trimmed_difference
+from samplerbench.statistics import paired_difference, quantile, to_six_digits, trimmed_difference
 from samplerbench.store.columns import blocks, split_numbers
 
 CONFIDENCE = 0.99  # of one-sided bounds
 TWO_SIDED = 2 * CONFIDENCE - 1  # of the interval between two such bounds
+ROUNDING = 1e-5  # relative difference that two values of six digits may owe to rounding
 
 # The column with the samples of a timing, one for every round.
 ROUNDS = {
@@ -47,6 +49,8 @@ def same_machine(before: pd.Series, after: pd.Series) -> bool:
 
 
 def _compare_exactly(rule: Rule, old: float, new: float) -> Found:
+    """Compare to six digits, to which a baseline is rounded."""
+    old, new = to_six_digits(old), to_six_digits(new)
     if rule.worsening(old, new) > rule.margin(old):
         return "regression", f"rose from {old:g} to {new:g}; {rule}"
     return "ok", f"{old:g} and {new:g}"
@@ -54,31 +58,47 @@ def _compare_exactly(rule: Rule, old: float, new: float) -> Found:
 
 def _compare_blocks(rule: Rule, before: pd.Series, after: pd.Series) -> Found:
     """Compare a metric by its differences on the same noise; a single seed block borrows the spread of its floor."""
-    ours, theirs = (blocks(row, rule.field) for row in (before, after))
+    ours, theirs = (_samples(row, rule.field) for row in (before, after))
+    old, new = before[rule.field], after[rule.field]
     spread = before.get(rule.floor_spread, np.nan)
     if rule.floor and not pd.isna(spread):
         rule = replace(rule, absolute=max(rule.absolute, spread / len(ours) ** 0.5))
+    change, half = new - old, quantile(CONFIDENCE, np.inf) * 2**0.5 * spread
     if len(ours) == len(theirs) > 1:
-        half = paired_difference(ours, theirs, TWO_SIDED)[1]
-    else:
-        half = quantile(CONFIDENCE, np.inf) * 2**0.5 * spread
-    return _compare_bounds(rule, before[rule.field], after[rule.field], half)
+        paired, half = paired_difference(ours, theirs, TWO_SIDED)
+        # Whoever edits a CSV changes the rows alone. Otherwise mean and spread come from the same rounded numbers.
+        change = paired if _is_mean(old, ours) and _is_mean(new, theirs) else change
+    return _compare_bounds(rule, old, new, change, half)
+
+
+def _samples(row: pd.Series, field: str) -> np.ndarray:
+    """The values of a field, one for each timed round or seed block. Raises InputError for anything but numbers."""
+    try:
+        return split_numbers(row[ROUNDS[field]]) if field in ROUNDS else np.atleast_1d(blocks(row, field))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{cell_name(row)}: the samples of {field} cannot be read ({error}).") from error
+
+
+def _is_mean(value: float, values: np.ndarray) -> bool:
+    """Whether a row's value is the mean of those of its seed blocks, but for rounding."""
+    return bool(abs(value - values.mean()) <= ROUNDING * abs(values).max())
 
 
 def _compare_rounds(rule: Rule, before: pd.Series, after: pd.Series) -> Found:
     """Compare timings by the trimmed means of their rounds, which are not paired."""
-    ours, theirs = (split_numbers(row[ROUNDS[rule.field]]) for row in (before, after))
+    ours, theirs = (_samples(row, rule.field) for row in (before, after))
     low, high = trimmed_difference(ours, theirs, TWO_SIDED)
-    return _compare_bounds(rule, before[rule.field], after[rule.field], (high - low) / 2)
+    old, new = before[rule.field], after[rule.field]
+    return _compare_bounds(rule, old, new, new - old, (high - low) / 2)
 
 
-def _compare_bounds(rule: Rule, old: float, new: float, half: float) -> Found:
+def _compare_bounds(rule: Rule, old: float, new: float, change: float, half: float) -> Found:
     """Compare the one-sided bounds of how much worse the field got, `half` from the change, with the margin."""
-    # The change is that of the rows, not of the samples: whoever edits a CSV changes the rows alone.
-    worse, margin, change = rule.worsening(old, new), rule.margin(old), f"{new - old:+.3g}"
+    worse, margin = rule.worsening(0.0, change), max(rule.margin(old), ROUNDING * abs(old))
     if pd.isna(half):
-        return ("ok" if worse <= margin else "inconclusive"), f"{change} from a single measurement, without a spread"
-    text = f"{change}, worse by {worse - half:.3g} to {worse + half:.3g} ({CONFIDENCE:.0%}), margin {margin:.3g}"
+        text = f"{change:+.3g} from a single measurement, without a spread"
+        return ("ok" if worse <= margin else "inconclusive"), text
+    text = f"{change:+.3g}, worse by {worse - half:.3g} to {worse + half:.3g} ({CONFIDENCE:.0%}), margin {margin:.3g}"
     if worse - half > margin:
         return "regression", f"{old:.4g} became {new:.4g}: {text}; {rule}"
     return ("ok" if worse + half <= margin else "inconclusive"), text

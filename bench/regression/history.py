@@ -15,6 +15,7 @@ from samplerbench.regression.cell import cell_name
 from samplerbench.regression.field import compare_field
 from samplerbench.regression.rule import RULES
 from samplerbench.store.columns import CELL, identity, to_csv, typed
+from samplerbench.store.repository import measured_commit
 from samplerbench.store.run_directory import read_results
 
 PLOTTED = {"fid": "FID", "overhead_ratio": "overhead", "nfe": "NFE"}
@@ -78,8 +79,13 @@ def _measured(run: Path) -> pd.DataFrame:
     frame = frame[frame["status"] == "ok"]
     if frame.empty:
         raise InputError(f"{str(run)!r} has no measured rows to append.")
+    commit = measured_commit(run)
+    if commit:
+        frame = frame.assign(commit=commit)  # that of the row is samplerbench's own
     if (frame["commit"] == "").any():
-        raise InputError(f"{str(run)!r} does not record the commit that it measured: run it from a git clone.")
+        raise InputError(
+            f"{str(run)!r} does not record a commit: start `bench run` inside the git repository that you work on."
+        )
     return frame
 
 
@@ -139,11 +145,12 @@ def _plot(axes: Axes, part: pd.DataFrame, field: str) -> None:
 
 
 def _page(frame: pd.DataFrame, steps: list[Step], pictures: list[str]) -> str:
-    commits = list(dict.fromkeys(frame["commit"]))
+    commits = frame["commit"].nunique()
+    count = f"{commits} commit{'s' * (commits != 1)}"
     found = "\n".join(f"- {step}" for step in steps) or "None: no metric changed by more than the default rules allow."
     plots = "\n\n".join(f"![{Path(file).stem} over commits]({file})" for file in pictures)
     first, last = frame["utc"].iloc[0], frame["utc"].iloc[-1]
     return (
-        f"# samplerbench: {len(commits)} commits\n\nFrom {first} to {last}. A dashed line marks a step: a change "
+        f"# samplerbench: {count}\n\nFrom {first} to {last}. A dashed line marks a step: a change "
         f"beyond the margin of the default rules.\n\n## Steps\n\n{found}\n\n## Plots\n\n{plots}\n"
     )

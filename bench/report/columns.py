@@ -26,7 +26,7 @@ SPEED = (
         "overhead_ratio", "overhead", "lower", "{:.3f}",
         meaning="**overhead**: latency / (NFE x one bare forward of the same network, measured in between); 1.00 is a "
         "sampler that costs nothing itself. Unlike seconds, it compares between machines. `noisy`: its rounds vary too "
-        "much to trust it.",
+        "much to trust it, or it is well below 1, which only a busy machine explains.",
     ),
     Column(
         "inner_ratio", "inner", "lower", "{:.3f}", wide=True,

@@ -22,11 +22,11 @@ from samplerbench.sampling.noise import ImageNoise
 from samplerbench.sampling.timing import PeakMemory, gflops, timed, warm_up
 from samplerbench.statistics import half_width_of_trimmed, median_and_iqr, trimmed
 
-MIN_ROUNDS, MAX_ROUNDS = 3, 12  # timed batches; the images themselves may need more
-ENOUGH = 4.0  # seconds of timed sampling after which the least number of rounds will do
-PRECISE = 0.01  # relative standard error of the overhead ratio at which no more rounds are needed
+MIN_ROUNDS, MAX_ROUNDS = 4, 8  # timed batches; the images themselves may need more
+ENOUGH = 4.0  # seconds of timed sampling: if it holds the most rounds, that many are timed, else the fewest
 PICTURED = 16  # images of each cell that are kept
 NOISY = 0.075  # half the gate's margin: a ratio whose 95 % interval is wider is marked
+IMPOSSIBLE = 0.02  # so far below 1 is no ratio, even where a bare forward, which waits for the device, costs more
 
 
 class NotFinite(ArithmeticError):
@@ -148,18 +148,22 @@ class Measurement:
         }
 
     def needs_another_round(self) -> bool:
-        """Whether the ratio is still imprecise and there is time left."""
-        if len(self.rounds) < MIN_ROUNDS:
-            return True
-        mean, error, _ = trimmed(self.column("overhead"))
-        precise = not isnan(error) and error < PRECISE * mean
-        return len(self.rounds) < MAX_ROUNDS and not precise and sum(self.column("latency")) < ENOUGH
+        """Whether rounds are missing. The first one's latency decides how many there are.
+
+        Rounds that ended as soon as the ratios agreed would agree too well: their 95 % interval covers 89 to 94 %.
+        """
+        quick = bool(self.rounds) and MAX_ROUNDS * self.rounds[0].latency <= ENOUGH
+        return len(self.rounds) < (MAX_ROUNDS if quick else MIN_ROUNDS)
 
 
 def is_noisy(ratios: list[float]) -> bool:
-    """Whether the 95 % interval of the mean ratio is wider than half the gate's margin, or undefined."""
-    half = half_width_of_trimmed(ratios)
-    return isnan(half) or half > NOISY * trimmed(ratios).mean
+    """Whether the 95 % interval of the mean overhead ratio is undefined, too wide, or impossible.
+
+    Too wide: by more than half the gate's margin to either side. Impossible: a sampler is no faster than its own
+    network, so an interval that lies below 1 shows a machine that other work slowed down during the bare forwards.
+    """
+    mean, half = trimmed(ratios).mean, half_width_of_trimmed(ratios)
+    return isnan(half) or half > NOISY * mean or mean + half < 1 - IMPOSSIBLE
 
 
 def measure(

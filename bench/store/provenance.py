@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from samplerbench.store.repository import commit_of
 
 if TYPE_CHECKING:  # reports and the gate need the rest of this module, and not the seconds that torch takes
     import torch
@@ -24,18 +25,10 @@ def fingerprint(facts: object) -> str:
 
 @cache
 def commit() -> str:
-    """The commit of this source, with a + if the working tree has changes; "" outside a repository."""
-    folder = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True).stdout
-
-    try:
-        if not git("ls-files", Path(__file__).name):  # installed inside some other repository
-            return ""
-        return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+    """The commit of this source, with a + if it had changes: of its clone, or as the build recorded it; else ""."""
+    here = Path(__file__)
+    recorded = here.parent.parent / "COMMIT"  # setup.py writes it into what it builds
+    return commit_of(here) or (recorded.read_text(encoding="utf-8").strip() if recorded.is_file() else "")
 
 
 def device_name(device: "torch.device") -> str:

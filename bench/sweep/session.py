@@ -10,6 +10,7 @@ from samplerbench.metrics.base import METRICS
 from samplerbench.sampling.measure import PICTURED, CellProgress, Measurement
 from samplerbench.store.protocol import differences
 from samplerbench.store.provenance import commit, fingerprint, utc_now
+from samplerbench.store.repository import repository
 from samplerbench.store.run_directory import RunDirectory, read_facts
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.command import own_command, relative, sources_of
@@ -93,6 +94,7 @@ class Session:
             "quality": prepared.scorer.facts,
             "columns": [column.to_json() for column in prepared.scorer.columns],
             "commit": commit(),
+            "repository": repository(),
             "utc": utc_now(),
         }
 

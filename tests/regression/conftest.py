@@ -55,6 +55,30 @@ def make_frame() -> Callable[..., pd.DataFrame]:
     return make
 
 
+BACKEND = """
+import zipfile
+from pathlib import Path
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    info, name = "plugin-1.dist-info", "plugin-1-py3-none-any.whl"
+    with zipfile.ZipFile(Path(wheel_directory, name), "w") as wheel:
+        for file in Path("LAYOUT").rglob("*.py"):
+            wheel.write(file, file.relative_to("LAYOUT"))
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: plugin\\nVersion: 1\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/entry_points.txt", "[samplerbench.methods]\\nplugin = plugin\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+"""
+
+
+@pytest.fixture(scope="session")
+def packaging() -> Callable[[str], dict[str, str]]:
+    """packaging(layout): the files that make a folder a package whose source is in `layout`, without any build tool."""
+    settings = '[build-system]\nrequires = []\nbuild-backend = "build_it"\nbackend-path = ["."]\n'
+    return lambda layout: {"pyproject.toml": settings, "build_it.py": BACKEND.replace("LAYOUT", layout)}
+
+
 @pytest.fixture
 def git(tmp_path, monkeypatch) -> Callable[..., str]:
     """Runs git in a new repository, which is the current folder."""

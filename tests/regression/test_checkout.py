@@ -1,7 +1,11 @@
-"""A commit and the working tree side by side, and where each finds its packages."""
+"""A commit and the working tree side by side, and what is left of them afterwards."""
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,35 +60,31 @@ def test_the_current_folder_is_found_in_both(commit, monkeypatch):
         assert all(checkout.folder.is_dir() for checkout in checkouts), "also if the commit has no such folder"
 
 
-def test_the_packages_of_a_plug_in_are_at_the_top_or_in_src(commit):
-    commit({"src/plugin/__init__.py": "", "bench/__init__.py": "", "setup.py": "setup(name='plugin')"})
-    with both_checkouts("HEAD") as checkouts:
-        for checkout in checkouts:
-            assert checkout.imports == (checkout.root, checkout.root / "src")
+def test_the_commit_is_removed_on_sigterm(git, commit):
+    commit({"value": "1"})
+    with pytest.raises(SystemExit) as exit, both_checkouts("HEAD") as (before, _):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert exit.value.code == 128 + signal.SIGTERM
+    assert not before.root.exists()
+    assert len(git("worktree", "list").splitlines()) == 1
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-@pytest.mark.parametrize(
-    "setup",
-    [
-        {"setup.py": 'FOLDERS = {"samplerbench": "bench", "samplerbench.methods": "methods"}'},
-        {"pyproject.toml": '[tool.setuptools.package-dir]\nsamplerbench = "bench"\n'},
-    ],
-    ids=lambda files: next(iter(files)),
-)
-def test_samplerbench_itself_is_imported_from_each_checkout_under_its_own_name(commit, setup):
-    packages = {
-        "bench/__init__.py": "",
-        "bench/store/__init__.py": "",
-        "methods/__init__.py": "",
-        "models/__init__.py": "",
-    }
-    commit(setup | packages)
-    code = "import samplerbench.store, samplerbench.methods as m, samplerbench.models; print(m.__file__)"
-    with both_checkouts("HEAD") as checkouts:
-        for checkout in checkouts:
-            (folder,) = checkout.imports
-            result = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
-            assert Path(result.stdout.strip()).resolve() == checkout.root / "methods/__init__.py", result.stderr
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_a_killed_process_left_is_removed_by_the_next(git, commit, tmp_path, kept):
+    """Also if the system has cleared its temporary folder; but not the checkout of a process that still runs."""
+    commit({"value": "1"})
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    dead, alive = (tmp_path / f"samplerbench-against-{pid}-x" / "tree" for pid in (process.pid, os.getpid()))
+    for tree in (dead, alive):
+        git("worktree", "add", "--detach", str(tree), "HEAD")
+    if not kept:
+        shutil.rmtree(dead.parent)
+    with both_checkouts("HEAD"):
+        assert str(dead) not in git("worktree", "list")
+        assert str(alive) in git("worktree", "list")
+    assert not dead.parent.exists()
 
 
 def test_a_checkout_holds_its_files_but_no_virtual_environment_inside_it(tmp_path, monkeypatch):
@@ -93,6 +93,7 @@ def test_a_checkout_holds_its_files_but_no_virtual_environment_inside_it(tmp_pat
     assert checkout.holds(tmp_path / "tree" / "src" / "plugin.py")
     assert not checkout.holds(tmp_path / "tree" / ".venv" / "lib" / "numpy.py")
     assert not checkout.holds(tmp_path / "elsewhere.py")
+    assert replace(checkout, imports=(tmp_path / "installed",)).holds(tmp_path / "installed" / "plugin.py")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert checkout.holds(tmp_path / "tree" / "plugin.py"), "a checkout inside an environment is one"
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -15,12 +16,26 @@ from samplerbench.regression.verdicts import Verdict
 RUN = """
 import sys
 from pathlib import Path
+from samplerbench import methods
 output = Path(sys.argv[sys.argv.index("--output") + 1])
 output.mkdir(parents=True)
 folder = Path(__file__).resolve().parent
 with (folder.parent / "log").open("a") as log:
     log.write(" ".join(sys.argv[1:-2]) + chr(10))
-(output / "results.csv").write_text((folder / "rows.csv").read_text())
+wanted = sys.argv[sys.argv.index("--methods") + 1].split(",") if "--methods" in sys.argv else ["ddim"]
+header, *rows = (folder / "rows.csv").read_text().splitlines()
+kept = [row for row in rows if row.split(",")[0] in wanted]
+(output / "results.csv").write_text(chr(10).join([header, *kept]) + chr(10))
+"""
+METHODS = """
+from pathlib import Path
+class SpecError(ValueError): pass
+rows = (Path(__file__).resolve().parent.parent / "bench" / "rows.csv").read_text().splitlines()[1:]
+def get(spec):
+    if spec not in [row.split(",")[0] for row in rows]:
+        raise SpecError(f"No method is named {spec!r}.")
+def split_specs(text):
+    return text.split(",")
 """
 
 
@@ -41,6 +56,8 @@ def change(git):
     Path("bench").mkdir()
     Path("bench/__init__.py").write_text("")
     Path("bench/__main__.py").write_text(RUN)
+    Path("methods").mkdir()
+    Path("methods/__init__.py").write_text(METHODS)
     Path("setup.py").write_text('FOLDERS = {"samplerbench": "bench"}\n')
     Path(".gitignore").write_text("log\ncheckpoints\n")
     return lambda frame: frame.to_csv("bench/rows.csv", index=False)
@@ -73,6 +90,52 @@ def test_a_slower_cell_is_measured_again(commit, change, rows):
     assert "1.500 and 1.500 times that of the other commit" in found["latency_s"].reason
     assert "measured again: 1.500 and 1.500" in found["latency_s"].reason
     assert len(Path("log").read_text().splitlines()) == 4
+
+
+def test_without_timings_each_side_is_measured_once(commit, change, rows):
+    commit(rows(float("nan")))
+    change(rows(float("nan"), nfe=11))
+    statuses = {verdict.field: verdict.status for verdict in compare_commits("HEAD", "--no-timing", RULES)}
+    assert (statuses["nfe"], statuses["fid"]) == ("regression", "ok")
+    assert len(Path("log").read_text().splitlines()) == 1
+
+
+def both(rows, **of_the_second: str) -> pd.DataFrame:
+    """The rows of ddim and brand_new."""
+    return pd.concat([rows(1.0), rows(1.0).assign(method="brand_new", **of_the_second)])
+
+
+@pytest.mark.parametrize(
+    ("methods", "statuses"), [("ddim,brand_new", ["new", "ok", "ok", "ok", "ok"]), ("brand_new", ["new"])]
+)
+def test_a_method_that_the_commit_lacks_is_new(commit, change, rows, methods, statuses):
+    commit(rows(1.0))
+    change(both(rows))
+    verdicts = compare_commits("HEAD", f"--methods {methods} --steps 10", RULES)
+    assert sorted(verdict.status for verdict in verdicts) == statuses
+    assert "brand_new" in next(verdict.cell for verdict in verdicts if verdict.status == "new")
+
+
+def test_a_new_method_that_fails_is_a_regression(commit, change, rows):
+    commit(rows(1.0))
+    change(both(rows, status="failed", error="boom"))
+    (verdict,) = (v for v in compare_commits("HEAD", "--methods ddim,brand_new", RULES) if v.status != "ok")
+    assert (verdict.status, verdict.reason) == ("regression", "the cell failed: boom")
+
+
+@pytest.mark.parametrize("methods", ["ddim,brand_new", "brand_new"])
+def test_a_method_that_the_working_tree_lost_is_missing(commit, change, rows, methods):
+    commit(both(rows))
+    change(rows(1.0))
+    (verdict,) = (v for v in compare_commits("HEAD", f"--methods {methods}", RULES) if v.status != "ok")
+    assert (verdict.cell, verdict.status) == ("brand_new", "missing")
+    assert verdict.reason == "No method is named 'brand_new'"
+
+
+def test_a_method_that_neither_side_knows_is_refused(commit, rows):
+    commit(rows(1.0))
+    with pytest.raises(InputError, match=r"^No method is named 'dimm'\.$"):
+        compare_commits("HEAD", "--methods ddim,dimm", RULES)
 
 
 def test_thresholds_apply_to_both_kinds_of_fields(commit, change, rows):

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from samplerbench.errors import InputError
 from samplerbench.metrics.column import Column
 from samplerbench.regression.field import compare_field
 from samplerbench.regression.rule import RULES, Rule, parse_rule
+from samplerbench.statistics import to_six_digits
 
 RECALL = Column("recall", better="higher")
 
@@ -92,6 +94,42 @@ def test_a_change_of_the_row_alone_counts(status, make_row):
     """Whoever edits or rounds a CSV changes the value of the row; the spread still comes from the samples."""
     assert status("overhead_ratio", make_row(0), make_row(1, overhead_ratio=1.3)) == "regression"
     assert status("fid", make_row(0), make_row(1, fid=4.0)) == "regression"
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [("fid", {"scores_per_seed": '{"fid": ["a", "b"]}'}), ("inner_ratio", {"inner_per_round": "1.0 fast"})],
+)
+def test_samples_that_are_no_numbers_are_refused(status, make_row, field, changes):
+    with pytest.raises(InputError, match=f"ddim, 10 steps, uniform, ddpm: the samples of {field} cannot be read"):
+        status(field, make_row(0), make_row(1, **changes))
+
+
+def test_a_value_in_the_place_of_those_of_the_blocks_is_one_block(status, make_row):
+    assert status("fid", make_row(0), make_row(0, scores_per_seed='{"fid": 3.0}')) == "inconclusive"
+
+
+def rounded(row: dict) -> dict:
+    """The row as a baseline holds it."""
+    return {name: to_six_digits(value) if isinstance(value, float) else value for name, value in row.items()}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_same_row_rounded_to_six_digits_is_no_regression_even_without_a_margin(status, make_row, seed):
+    row = make_row(seed, nfe=100 / 3, gflops_per_image=0.1234565)
+    for field in ("fid", "recall", "nfe", "gflops_per_image", "overhead_ratio", "inner_ratio"):
+        for before, after in ((row, rounded(row)), (rounded(row), row)):
+            expected = "inconclusive" if "ratio" in field else "ok"  # rounds are not paired
+            assert status(field, before, after, f"{field}:0") == expected
+
+
+def test_differences_of_the_last_digit_in_every_block_are_rounding(status, make_row):
+    """As another batch size gives: all blocks differ by the same, so that their differences have no spread."""
+    blocks, higher = [8.92415, 8.71209], [8.92416, 8.71210]
+    before, after = ({"fid": np.mean(fids), "scores_per_seed": json.dumps({"fid": fids})} for fids in (blocks, higher))
+    assert status("fid", make_row(0, **before), make_row(0, **after), "fid:0") == "ok"
+    worse = {"fid": 8.819, "scores_per_seed": json.dumps({"fid": [fid + 1e-3 for fid in blocks]})}
+    assert status("fid", make_row(0, **before), make_row(0, **worse), "fid:0") == "regression"
 
 
 @pytest.mark.parametrize("field", ["latency_s", "latency_p95_s", "peak_memory_mb"])

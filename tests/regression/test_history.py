@@ -70,8 +70,20 @@ def test_another_protocol_is_another_series(tmp_path, run):
     assert append(tmp_path, ()) == [], "it is drawn again without new runs"
 
 
+def test_the_commit_is_that_of_the_users_repository(tmp_path, run):
+    """That of the row is samplerbench's own: empty for an installed one, and the same for all commits of the user."""
+    folders = [run(commit, nfe=nfe) for commit, nfe in (("", 10), ("ours", 11))]
+    for folder, commit in zip(folders, ("abc", "def"), strict=True):
+        facts = {"repository": {"name": "mine", "commit": commit, "dirty": commit == "def"}}
+        (folder / "run.json").write_text(json.dumps(facts))
+    (step,) = append(tmp_path / "history", tuple(folders))
+    assert step.commit == "def+"
+    assert read_results(tmp_path / "history/history.csv")["commit"].tolist() == ["abc", "def+"]
+
+
 @pytest.mark.parametrize(
-    ("commit", "changes", "words"), [("a", {"status": "failed"}, "no measured rows"), ("", {}, "does not record")]
+    ("commit", "changes", "words"),
+    [("a", {"status": "failed"}, "no measured rows"), ("", {}, "does not record a commit")],
 )
 def test_rows_without_a_place_in_the_history_are_refused(tmp_path, run, commit, changes, words):
     with pytest.raises(InputError, match=words):

@@ -9,7 +9,7 @@ import pytest
 
 from samplerbench.errors import InputError
 from samplerbench.regression.checkout import Checkout
-from samplerbench.regression.isolated_run import run_in, split_options
+from samplerbench.regression.isolated_run import run_in, split_options, unknown_methods
 
 # A samplerbench that imports its models and a plug-in, and writes what it found.
 STAND_IN = """
@@ -111,6 +111,39 @@ def test_a_plug_in_from_neither_checkout_is_refused(run, checkouts, site):
     write(site, {"plugin.py": ""})
     with pytest.raises(InputError, match="on main imported nothing from this repository"):
         run()
+
+
+def installed(site: Path, origin: Path) -> None:
+    """A plug-in in `site`, as pip installs it from a folder."""
+    entry, url = "[samplerbench.methods]\nplugin = plugin\n", json.dumps({"url": origin.as_uri(), "dir_info": {}})
+    metadata = {"METADATA": "Name: plugin\nVersion: 1\n", "entry_points.txt": entry, "direct_url.json": url}
+    write(site, {"plugin.py": "", **{f"plugin-1.dist-info/{name}": text for name, text in metadata.items()}})
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_installed_copy_of_a_package_of_the_repository_is_refused(run, checkouts, site, side):
+    """Both runs would measure it, whatever the commits hold; also where weights come from the repository."""
+    write(checkouts[0].root, {"packages/mine/plugin.py": "", "weights/flow": ""})
+    installed(site, checkouts[side].root / "packages" / "mine")
+    with pytest.raises(InputError, match=r"on main imported .*site/plugin.py, an installed copy of its package"):
+        run("--weights", "weights")
+
+
+def test_an_installed_plug_in_of_another_repository_is_no_matter(run, checkouts, site, tmp_path):
+    write(checkouts[0].root, {"weights/flow": ""})
+    installed(site, tmp_path / "elsewhere")
+    assert Path(run("--weights", "weights")["plugin"]) == site / "plugin.py"
+
+
+def test_a_package_that_was_installed_for_the_checkout_is_its_own(run, checkouts, tmp_path):
+    write(tmp_path / "target", {"plugin.py": ""})
+    checkouts[0] = replace(checkouts[0], imports=(tmp_path / "target",))
+    assert Path(run()["plugin"]) == tmp_path / "target" / "plugin.py"
+
+
+def test_methods_that_a_checkout_lacks_are_known_with_the_reason(checkouts, tmp_path, capfd):
+    found = unknown_methods(checkouts[0], "ddim[eta=0.5],all,dimm", tmp_path / "methods.json")
+    assert found == {"ddim[eta=0.5]": "", "all": "", "dimm": "No method is named 'dimm'. Did you mean 'ddim'?"}
 
 
 def test_committed_weights_are_worth_comparing_without_any_package(run, checkouts, site):
