@@ -4,16 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from textwrap import wrap
 
-import torch
-from torch import Tensor
-
 from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import (
     GRIDS,
     GUIDANCES,
     METHODS,
     RECIPES,
-    Guides,
+    ContractError,
     Method,
     Plugin,
     Recipe,
@@ -74,8 +71,9 @@ def _row(kind: Kind, name: str) -> list[str]:
     try:
         plugin = kind.registry.get(name)
         return [_signature(plugin), *kind.facts(plugin), _summary(plugin)]
-    except Exception as error:
-        return [name, f"fails: {type(error).__name__}: {' '.join(str(error).split())}"]
+    except (Exception, SystemExit) as error:
+        kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
+        return [name, f"fails: {kind}{' '.join(str(error).split())}"]
 
 
 def _signature(plugin: Plugin) -> str:
@@ -98,7 +96,7 @@ def _method_facts(method: Method) -> Sequence[str]:
     return (
         str(method.convergence or NONE),
         _nfe_per_step(method),
-        "yes" if _draws_noise(Sampler(method, method.nearest_steps(3))) else "no",
+        "yes" if Sampler(method, method.nearest_steps(3)).dry_run.draws else "no",
         method.recipe,
         str(method.grid) if method.takes_grid else NONE,
         _joined(method.requires),
@@ -114,22 +112,6 @@ def _nfe_per_step(method: Method) -> str:
     if some.steps == many.steps:
         return f"{some.nfe / some.steps:g}"
     return f"{(many.nfe - some.nfe) / (many.steps - some.steps):g}"
-
-
-def _draws_noise(sampler: Sampler) -> bool:
-    """Whether a sampling run on a single pixel draws noise."""
-    recipe, drawn = sampler.recipe, []
-
-    def net(x: Tensor, *_: Tensor | None) -> Tensor:
-        return x.repeat(1, int(recipe.network.get("outputs", 1)), 1, 1)
-
-    def noise(x: Tensor) -> Tensor:
-        drawn.append(x)
-        return torch.zeros_like(x)
-
-    field = recipe.field(net, recipe.modules())
-    sampler.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), noise, Guides())
-    return bool(drawn)
 
 
 def _recipe_facts(recipe: Recipe) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """The group of all commands: it turns errors that the user can fix into a sentence and an exit code."""
 
+import warnings
 from typing import Any
 
 import click
@@ -21,7 +22,9 @@ class Bench(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Exit codes: 2 for wrong input, 3 for runs that are not comparable, 130 if interrupted."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
         except ValueError as error:
             code = _exit_code(error)
             if code:
@@ -30,6 +33,11 @@ class Bench(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as a sentence, without the line of code that gives it."""
+    click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
 
 
 def _exit_code(error: ValueError) -> int:

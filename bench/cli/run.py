@@ -104,7 +104,7 @@ def _events(session: "Session") -> Iterator[Event]:
                 yield _cell_bar(name, progress)
             case CellFinished(row):
                 done += 1
-                yield _outcome(name, row)
+                yield _outcome(name, row, session.store.folder)
                 yield _sweep_bar(done, total)
 
 
@@ -116,10 +116,11 @@ def _cell_bar(name: str, progress: "CellProgress") -> Bar:
     return Bar("cell", name, "evaluations", live=lambda: State(progress.evaluations, progress.expected))
 
 
-def _outcome(name: str, row: Mapping) -> Line:
+def _outcome(name: str, row: Mapping, folder: Path) -> Line:
     if row["status"] == "ok":
         return Line(f"{name} done", log=True)
-    return Line(f"{name} {row['status']}: {row['error']}", failed=True)
+    more = f" ({folder}/tracebacks/{row['cell']}.txt)" if row["status"] == "failed" else ""
+    return Line(f"{name} {row['status']}: {row['error']}{more}", failed=True)
 
 
 def weights(networks: Iterable["LoadedNetwork"]) -> list[str]:

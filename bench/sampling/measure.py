@@ -102,10 +102,12 @@ class Measurement:
 
     pictured: uint8 (n, C, H, W), the first images of the first seed block.
     evaluations: network evaluations per image, of each batch.
+    redraw_difference: the largest difference between pixels of an image that was drawn twice.
     """
 
     batch_size: int
     pictured: Tensor | None = None
+    redraw_difference: float | None = None
     evaluations: list[float] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     compile_s: float | None = None
@@ -174,9 +176,11 @@ def measure(
     Yields batch after batch, so that the images need not all be kept. Without seed blocks the cell is only timed.
     Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
     """
+    sampler.dry_run  # noqa: B018 - a defective method fails here, and not after minutes
     each = found.batch_size * (sampler.nfe or 0)
     if sampler.nfe:
         found.progress.expected = max(ceil(samples / found.batch_size) * len(seeds), MIN_ROUNDS if timing else 0) * each
+    found.redraw_difference = _redraw_difference(sampler, network)
     if timing:
         gflops_per_evaluation = _gflops_per_evaluation(sampler, network)
         _warm_up(sampler, network, found)
@@ -256,17 +260,32 @@ def _forward_inputs(network: LoadedNetwork, batch_size: int) -> tuple:
     return x, t, labels_for(network, ImageNoise(0, range(batch_size))), *end
 
 
+def _redraw_difference(sampler: Sampler, network: LoadedNetwork) -> float:
+    """The largest difference between pixels of one image that is drawn twice: 0 if only its own noise is random.
+
+    In few steps, since any of them may differ.
+    """
+    few, eager = sampler.shortest(3), _eager(network)
+    first, second = (generate(few, eager, ImageNoise(0, range(1))).images for _ in range(2))
+    return (first - second).abs().max().item()
+
+
+def _eager(network: LoadedNetwork) -> LoadedNetwork:
+    """The same networks uncompiled: they would be compiled again for another batch size."""
+    guides = {
+        name: replace(guide, net=guide.eager) if isinstance(guide, LoadedNetwork) else guide
+        for name, guide in network.guides.items()
+    }
+    return replace(network, net=network.eager, guides=guides)
+
+
 @torch.inference_mode()
 def _gflops_per_evaluation(sampler: Sampler, network: LoadedNetwork) -> float:
     """Of a forward; the mean over a run of one image where guidance evaluates another network too."""
     if not (sampler.guidance and sampler.guidance.needs):
         inputs = _forward_inputs(network, 1)
         return gflops(lambda: network.eager(*inputs))
-    guides = {
-        name: replace(guide, net=guide.eager) if isinstance(guide, LoadedNetwork) else guide
-        for name, guide in network.guides.items()
-    }
-    eager, runs = replace(network, net=network.eager, guides=guides), []
+    eager, runs = _eager(network), []
     total = gflops(lambda: runs.append(generate(sampler, eager, ImageNoise(0, range(1)))))
     return total / runs[0].nfe
 

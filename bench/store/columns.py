@@ -20,7 +20,7 @@ DOCUMENTED = (
 ADDED = (  # since then: older results may lack them
     "scores_per_seed latency_p95_s inner_ratio compile_s warmup_s threads noisy "
     "latency_per_round overhead_per_round inner_per_round environment own_grid "
-    "teacher train_iterations train_seconds teacher_nfe command weights"
+    "teacher train_iterations train_seconds teacher_nfe command weights redraw_difference"
 ).split()
 NAMES = DOCUMENTED + ADDED
 TEXT = (

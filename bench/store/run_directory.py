@@ -123,6 +123,12 @@ class RunDirectory:
         with continuing(self.folder):
             replace(self.folder / "raw" / f"{stem}.npz", packed.getvalue())
 
+    def add_traceback(self, cell: str, text: str) -> None:
+        """Keep how a cell failed, in tracebacks/CELL.txt. Raises WriteError."""
+        with continuing(self.folder):
+            (self.folder / "tracebacks").mkdir(exist_ok=True)
+            replace(self.folder / "tracebacks" / f"{cell}.txt", text.encode())
+
     def images(self, cell: str, samples: int) -> SavedImages:
         """Where a cell's images go when all of them are to be kept."""
         return SavedImages(self.folder / "images", cell, samples)
@@ -195,7 +201,11 @@ def read_results(run: Path) -> pd.DataFrame:
 
     Of a running or killed run, these are the rows that are complete, and of several of one cell the last.
     """
-    return _read(run, run / "results.csv" if run.is_dir() else run).frame
+    return _read(run, _file(run)).frame
+
+
+def _file(run: Path) -> Path:
+    return run / "results.csv" if run.is_dir() else run
 
 
 def _read(run: Path, path: Path) -> _Rows:
@@ -225,7 +235,7 @@ def _read(run: Path, path: Path) -> _Rows:
 
 def read_merged(run: Path) -> tuple[pd.DataFrame, pd.Series | None]:
     """The rows, and the run that each of them is from; None if they are all from the one that wrote them."""
-    rows = _read(run, run / "results.csv")
+    rows = _read(run, _file(run))
     return rows.frame, rows.runs
 
 

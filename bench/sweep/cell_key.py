@@ -15,7 +15,7 @@ def cell_key(job: Job, prepared: Prepared) -> str:
     sweep, network, sampler = prepared.sweep, prepared.network(job), job.sampler
     guidance = sampler.guidance
     conditions = {
-        "job": [str(sampler.method), job.recipe, sampler.grid, sampler.steps, job.skip],
+        "job": [str(sampler.method), job.recipe, sampler.grid, sampler.steps, job.skip, repr(job.fault or "")],
         "network": [sweep.preset, network.origin.digest, sweep.dtype, sweep.compile],
         "guidance": guidance and [str(guidance), network.guide_digest(guidance)],
         "measured": [sweep.quality and prepared.scorer.specs, sweep.timing, sweep.batch_size, sweep.save_images],
@@ -34,7 +34,7 @@ def cell_key(job: Job, prepared: Prepared) -> str:
 def _code(job: Job, prepared: Prepared) -> list[type | str]:
     """The modules and the plug-ins that can change a row."""
     sampler, sweep = job.sampler, prepared.sweep
-    grid = get_grid(sampler.grid or sampler.method.grid or "uniform")
+    grid = get_grid(sampler.grid or "uniform")
     plugins = [sampler.method, sampler.recipe, sampler.guidance, grid, *prepared.scorer.metrics]
     dataset = DATASETS.get(sweep.dataset) if sweep.dataset else None
     return [*MEASURING, *(type(plugin) for plugin in (*plugins, dataset) if plugin)]

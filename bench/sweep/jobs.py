@@ -25,10 +25,14 @@ DEFAULT_GRID = "default"  # in --grid: each method's own
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of a sweep: a sampler on the network of its recipe. skip: why it will not be measured, if so."""
+    """One cell of a sweep: a sampler on the network of its recipe.
+
+    skip: why it will not be measured, if so. fault: what the method raised when its cell was made, if it did.
+    """
 
     sampler: Sampler
     skip: str = ""
+    fault: Exception | SystemExit | None = None
 
     @property
     def recipe(self) -> str:
@@ -51,19 +55,52 @@ class Job:
 def expand(sweep: CheckedSweep) -> list[Job]:
     """The cells of a normalised sweep, method by method. Raises SpecError or InputError if none of them can run."""
     methods = [METHODS.get(spec) for spec in sweep.methods]
-    if all(method.adaptive for method in methods) and (sweep.steps or sweep.nfe or sweep.grid):
+    sound = list(filter(_describes_itself, methods))
+    if sound and all(method.adaptive for method in sound) and (sweep.steps or sweep.nfe or sweep.grid):
         raise InputError("--steps, --nfe and --grid have no effect: every method here is adaptive and chooses its own.")
-    if sweep.grid and not any(method.takes_grid for method in methods):
+    if sound and sweep.grid and not any(method.takes_grid for method in sound):
         raise InputError("--grid has no effect: every method here brings its own times.")
-    guidances: list[Guidance | None] = [get_guidance(spec) for spec in sweep.guidance or ()]
-    jobs = [
-        job
-        for method in methods
-        for grid in _grids(method, sweep.grid)
-        for guidance in guidances or [None]
-        for job in _jobs(method, grid, guidance, sweep)
-    ]
+    for name in set(sweep.grid or ()) - {DEFAULT_GRID}:
+        get_grid(name)
+    guidances = [get_guidance(spec) for spec in sweep.guidance or ()] or [None]
+    jobs = [job for method in methods for job in _all_jobs(method, guidances, sweep)]
     return _skip_missing_grids(jobs)
+
+
+def _describes_itself(method: Method) -> bool:
+    """Whether the properties of a method can be read; if not, its cells fail."""
+    try:
+        _ = method.adaptive, method.takes_grid
+    except (Exception, SystemExit):
+        return False
+    return True
+
+
+def _all_jobs(method: Method, guidances: Sequence[Guidance | None], sweep: CheckedSweep) -> list[Job]:
+    """The cells of a method. If it raises anything but SpecError, each of them has that as its fault."""
+    recipe = _recipe(method, sweep)
+    try:
+        return [
+            job
+            for grid in _grids(method, sweep.grid)
+            for guidance in guidances
+            for job in _jobs(method, recipe, grid, guidance, sweep)
+        ]
+    except SpecError:
+        raise
+    except (Exception, SystemExit) as error:
+        counts = sweep.steps or (() if sweep.nfe else DEFAULT_STEPS)
+        return [Job(Sampler(method, steps, trained=recipe), fault=error) for steps in counts or (None,)]
+
+
+def _recipe(method: Method, sweep: CheckedSweep) -> Recipe:
+    """The recipe whose network it runs on. Raises SpecError, which names the method if its own recipe is unknown."""
+    if sweep.recipe:
+        return get_recipe(sweep.recipe)
+    try:
+        return get_recipe(method.recipe)
+    except SpecError as error:
+        raise SpecError(f"The method {method.name} cannot run: {error}") from error
 
 
 def _grids(method: Method, named: Sequence[str] | None) -> list[str | None]:
@@ -75,8 +112,9 @@ def _grids(method: Method, named: Sequence[str] | None) -> list[str | None]:
     return list(dict.fromkeys(str(get_grid(name)) for name in names))
 
 
-def _jobs(method: Method, grid: str | None, guidance: Guidance | None, sweep: CheckedSweep) -> list[Job]:
-    recipe = get_recipe(sweep.recipe or method.recipe)
+def _jobs(
+    method: Method, recipe: Recipe, grid: str | None, guidance: Guidance | None, sweep: CheckedSweep
+) -> list[Job]:
     sampler = Sampler(method, None, grid, guidance, recipe)
     skip = _unfit(method, recipe, sweep)
     if skip:
@@ -120,7 +158,7 @@ def _skip_missing_grids(jobs: Sequence[Job]) -> list[Job]:
     checked: list[Job] = []
     problems: dict[str | None, list[SpecError | None]] = {}
     for job in jobs:
-        problem = None if job.skip else _grid_problem(job.sampler)
+        problem = None if job.skip or job.fault else _grid_problem(job.sampler)
         problems.setdefault(job.sampler.grid, []).append(problem)
         checked.append(replace(job, skip=str(problem)) if problem else job)
     for found in problems.values():

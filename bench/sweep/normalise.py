@@ -1,5 +1,6 @@
 """From options as they are given to a complete, checked sweep: a pure function."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError
-from samplerbench.methods import METHODS, get_guidance, nearest, split_specs
+from samplerbench.methods import METHODS, SpecError, get_guidance, get_recipe, nearest, split_specs
 from samplerbench.models import PRESETS
 from samplerbench.networks.devices import DTYPES
 from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK
@@ -112,7 +113,19 @@ def _items(value: Any, split: Callable[[str], list[str]] = split_specs) -> list:
 
 def _every(specs: Iterable[str]) -> list[str]:
     """The specs, with `all` replaced by every method there is."""
-    return [name for spec in specs for name in (METHODS.names() if str(spec).strip() == ALL else [str(spec)])]
+    return [name for spec in specs for name in (_usable() if str(spec).strip() == ALL else [str(spec)])]
+
+
+def _usable() -> list[str]:
+    """All methods but those that name an unknown recipe, which a warning names."""
+    found = []
+    for name in METHODS.names():
+        try:
+            get_recipe(METHODS.get(name).recipe)
+            found.append(name)
+        except SpecError as error:
+            warnings.warn(f"The method {name} was left out: {error}", stacklevel=2)
+    return found
 
 
 def _unique(items: Iterable[Any], option: str) -> tuple:

@@ -1,5 +1,6 @@
 """One row of results: the one place that makes it, and that turns a failure into a row."""
 
+import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ import torch
 
 from samplerbench.data.dataset import displayed
 from samplerbench.errors import WriteError
+from samplerbench.methods import ContractError, Method
 from samplerbench.metrics.scoring import summarise
 from samplerbench.networks.closed_form import one_thread
 from samplerbench.sampling import reference
@@ -34,17 +36,24 @@ def measure_row(
     if job.skip:
         return row | {"status": "skipped", "error": job.skip}, {}
     try:
+        if job.fault:
+            raise job.fault
         with one_thread() if prepared.network(job).exact else nullcontext():
             scores = _measure(job, prepared, store, found, str(row["cell"]))
             teacher = _teacher_images(job, prepared)
         quality = summarise(scores, prepared.scorer.columns)
     except WriteError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plug-in may raise anything
         if prepared.device.type == "cuda":
             torch.cuda.empty_cache()
-        return row | {"status": "failed", "error": one_line(error)}, {}
-    row |= {"nfe": found.nfe} | quality | (_as_text(found.speed()) if prepared.sweep.timing else {})
+        store.add_traceback(str(row["cell"]), "".join(traceback.format_exception(error)))
+        return row | {"status": "failed", "error": one_line(error, job.sampler.method)}, {}
+    row |= (
+        {"nfe": found.nfe, "redraw_difference": found.redraw_difference}
+        | quality
+        | (_as_text(found.speed()) if prepared.sweep.timing else {})
+    )
     return row, {str(row["cell"]): _raw_arrays(found, scores)} | teacher
 
 
@@ -116,8 +125,22 @@ def _raw_arrays(found: Measurement, scores: Mapping[str, list[float]]) -> dict[s
     return first | timings | {name: np.array(values) for name, values in scores.items()}
 
 
-def one_line(error: Exception) -> str:
-    """An exception as a row's reason: its kind, its message and where it was raised."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message[:300]} ({Path(place.filename).name}:{place.lineno})"
+def one_line(error: BaseException, method: Method) -> str:
+    """An exception as a row's reason: its kind, its message, and the line of the method's own code that led to it."""
+    message = " ".join(str(error).split())[:300]
+    if isinstance(error, ContractError):
+        return message
+    place = _place(traceback.extract_tb(error.__traceback__), method)
+    return f"{type(error).__name__}: {message} ({Path(place.filename).name}:{place.lineno})"
+
+
+def _place(frames: traceback.StackSummary, method: Method) -> traceback.FrameSummary:
+    """The innermost frame in the project of a plug-in, or of all for one of ours."""
+    module = sys.modules[type(method).__module__]
+    name, file = module.__name__, getattr(module, "__file__", None)
+    if file is None or name.startswith("samplerbench."):
+        return frames[-1]
+    depth = name.count(".")
+    project = Path(file).parents[depth - 1] if depth else Path(file)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(project)]
+    return (own or frames)[-1]

@@ -135,7 +135,13 @@ class Registry(Generic[T]):
         if match is None:
             raise SpecError(f"{spec!r} is not of the form name or name[key=value,key=value].")
         cls = self.lookup(match["name"])
-        return cls(**_parse_options(cls, match["options"]))
+        options = _parse_options(cls, match["options"])
+        try:
+            return cls(**options)
+        except SpecError:
+            raise
+        except Exception as error:
+            raise SpecError(f"The {self.kind} {spec} cannot be made: {type(error).__name__}: {error}") from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ def test_facts_of_methods_and_recipes(invoke):
     assert recipes["subvp"][:5] == ["eps", "SubVP", "-", "ode", "-"]
 
 
-@pytest.mark.parametrize("fault", ["raises", "yields nothing", "unknown recipe", "returns"])
+@pytest.mark.parametrize("fault", ["raises", "yields nothing", "unknown recipe", "returns", "exits"])
 def test_one_bad_plug_in_does_not_hide_the_others(fault, invoke):
     @dataclass(frozen=True)
     class Bad(Method):
@@ -40,6 +40,8 @@ def test_one_bad_plug_in_does_not_hide_the_others(fault, invoke):
         def steps(self, field, x, times, noise):
             if fault == "raises":
                 raise RuntimeError("broken")
+            if fault == "exits":
+                raise SystemExit(3)
             return x if fault == "returns" else iter(())
 
     with METHODS.temporarily():
@@ -48,7 +50,8 @@ def test_one_bad_plug_in_does_not_hide_the_others(fault, invoke):
     assert result.exit_code == 0, result.output
     assert "\nunipc[" in result.output
     (line,) = [line for line in result.output.splitlines() if line.startswith("bad ")]
-    reasons = {"raises": "fails: RuntimeError: broken", "yields nothing": "fails: IndexError", "returns": "bad"}
+    reasons = {"raises": "fails: RuntimeError: broken", "yields nothing": "fails: bad yields 0 of 10 states",
+               "returns": "fails: bad.steps returned a Tensor", "exits": "fails: SystemExit: 3"}  # fmt: skip
     assert reasons.get(fault, "fails: SpecError: No recipe is named 'no_such_recipe'") in line
 
 

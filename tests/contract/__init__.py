@@ -10,7 +10,17 @@ from functools import partial
 from types import ModuleType
 
 from samplerbench.data.dataset import DATASETS
-from samplerbench.methods import GRIDS, GUIDANCES, METHODS, RECIPES, Registry, SpecError, nearest
+from samplerbench.methods import (
+    GRIDS,
+    GUIDANCES,
+    METHODS,
+    RECIPES,
+    ContractError,
+    Plugin,
+    Registry,
+    SpecError,
+    nearest,
+)
 from samplerbench.metrics.base import METRICS
 from samplerbench.testing import datasets, grids, guidances, methods, metrics, recipes
 from samplerbench.testing.variants import Variant, variants
@@ -57,7 +67,14 @@ def checks(plugin: str) -> Iterator[tuple[str, Callable[[], None]]]:
     found = registry.get(spec)
     for variant in [Variant(found, first=True)] if "[" in spec else variants(found):
         for check in module.checks(variant):
-            yield f"{variant.plugin}-{check.__name__}", partial(check, variant.plugin)
+            yield f"{variant.plugin}-{check.__name__}", partial(_run, check, variant.plugin)
+
+
+def _run(check: Callable[[Plugin], None], plugin: Plugin) -> None:
+    try:
+        check(plugin)
+    except ContractError as error:  # which stops a defective method in any run
+        raise AssertionError(str(error)) from error
 
 
 def _located(plugin: str) -> tuple[str, str]:

@@ -80,7 +80,7 @@ def test_exact_images_are_not_quantised_and_have_no_labels(load):
 def test_nan_and_infinite_images_are_an_error_that_counts_them(flow_network):
     @dataclass(frozen=True)
     class Explodes(Method):
-        recipe = "flow"
+        recipe, step_counts = "flow", (1,)
 
         def steps(self, field, x, times, noise):
             values = torch.tensor([0.0, torch.nan, torch.inf, -1.0])
@@ -105,7 +105,8 @@ def test_progress_is_visible_while_a_batch_runs(flow_network):
             pass
     finally:
         handle.remove()
-    assert seen == [4, 8, 12, 16]
+    assert seen[-4:] == [4, 8, 12, 16]
+    assert set(seen[:-4]) == {0}, "the image that is drawn twice does not count"
 
 
 def test_an_adaptive_method_has_no_expected_evaluations(flow_network):
@@ -162,19 +163,37 @@ def test_a_cell_without_seed_blocks_is_only_timed(flow_network, seconds):
     assert found.progress.expected == found.progress.evaluations == 2 * 2 * MIN_ROUNDS
 
 
+def test_a_sampler_with_randomness_of_its_own_is_found_out(flow_network):
+    @dataclass(frozen=True)
+    class Global(Method):
+        recipe = "flow"
+
+        def steps(self, field, x, times, noise):
+            for _ in times[1:]:
+                x = x + 0.1 * torch.randn_like(x)
+                yield x
+
+    found, _ = measured(Sampler(Global(), 2), flow_network, 4, 4)
+    assert found.redraw_difference > 0.1
+    for spec in ("ddpm", "flow", "flow[solver=dopri5,rtol=0.1,atol=0.1]"):
+        sampler = Sampler(get(spec), None if "dopri5" in spec else 4)
+        assert measured(sampler, flow_network, 4, 4)[0].redraw_difference == 0
+
+
 def test_bare_forwards_run_before_and_after_the_sampler_in_turn(monkeypatch, flow_network):
     order = []
 
     @dataclass(frozen=True)
     class Watched(Method):
-        name, recipe = "watched", "flow"
+        name, recipe, step_counts = "watched", "flow", (1,)
 
         def steps(self, field, x, times, noise):
             order.append("cell")
             yield x
 
     monkeypatch.setattr("samplerbench.sampling.measure.timed", lambda work, device: (work(), 1.0))
-    monkeypatch.setattr("samplerbench.sampling.measure._warm_up", lambda *_: None)
+    for before in ("_warm_up", "_redraw_difference"):
+        monkeypatch.setattr(f"samplerbench.sampling.measure.{before}", lambda *_: None)
     sampler = Sampler(Watched(), 1)
     assert sampler.nfe == 0  # counted once, in a dry run
     order.clear()
@@ -227,7 +246,7 @@ def test_the_inner_ratio_sees_a_slow_sampler_through_any_noise(flow_network, clo
 def test_a_method_that_calls_no_network_has_no_ratio(flow_network, clock, seconds):
     @dataclass(frozen=True)
     class Idle(Method):
-        recipe = "flow"
+        recipe, step_counts = "flow", (1,)
 
         def steps(self, field, x, times, noise):
             clock.advance(1)

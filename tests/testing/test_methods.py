@@ -7,6 +7,8 @@ import torch
 
 from samplerbench.methods import Method
 
+COUNTED = ("evaluations_are_counted", "keeps_to_a_budget")  # need a run that keeps the contract
+
 
 class SoundMethod(Method):
     """Euler's method in the noise level: sound, before a test breaks it."""
@@ -126,10 +128,19 @@ class WrongCapability(SoundMethod):
         (SoundMethod, {}),
         (WrongOrder, {"declared_order_is_reached": "declares order 2, but its error falls with order 1.0"}),
         (OwnRandomness, {"draws_noise_through_its_argument": "call noise"}),
-        (ChangesItsInput, {"leaves_its_input_alone": "changes its initial state in place"}),
+        (
+            ChangesItsInput,
+            {"leaves_its_input_alone": "changes its initial state in place"} | dict.fromkeys(COUNTED, ""),
+        ),
         (ReusesItsStates, {"leaves_its_states_alone": "overwrites states"}),
-        (Returns, {"yields_a_state_per_step": "returned a Tensor: yield the states"}),
-        (YieldsTheLastStateOnly, {"yields_a_state_per_step": "yielded 1 states in 2 steps"}),
+        (
+            Returns,
+            {"yields_a_state_per_step": "returned a Tensor: yield the states"} | dict.fromkeys(COUNTED, "must yield"),
+        ),
+        (
+            YieldsTheLastStateOnly,
+            {"yields_a_state_per_step": "yielded 1 states in 2 steps"} | dict.fromkeys(COUNTED, ""),
+        ),
         (AnotherDtype, {"keeps_shape_and_dtype": "turns torch.float32 into torch.float64"}),
         (NoiseAtTheEnd, {"last_step_draws_no_noise": "draws noise on the last of 1 steps"}),
         (EvaluatesMoreOnImages, {"evaluations_are_counted": "2 times per image in 1 steps, but 1 times"}),
