@@ -37,7 +37,7 @@ ALLOWED = {
     "regression": {"sweep", "metrics", "sampling", "networks", "data", "store", "statistics", "errors", "methods"},
     "testing": {"methods", "models", "data", "metrics", "sampling", "networks", "store", "errors"},
     "cli": {"report", "regression", "training", "sweep", "metrics", "sampling", "networks", "data", "store", "models",
-            "methods", *GROUND},
+            "methods", "testing", *GROUND},
     "": {"cli", "report", "sweep", "errors"},  # the package itself: `samplerbench.run` and `python -m samplerbench`
 }  # fmt: skip
 # The same among the families of methods.

@@ -2,6 +2,7 @@
 
 import click
 
+from samplerbench.cli.check import check
 from samplerbench.cli.compare import compare
 from samplerbench.cli.gate import baseline, doctor, history, selftest
 from samplerbench.cli.group import Bench
@@ -25,5 +26,7 @@ def main() -> None:
     """
 
 
-for command in (run, compare, report, sample, train, tune, likelihood, list_, selftest, history, doctor, baseline):
+for command in (
+    run, compare, report, sample, train, tune, likelihood, list_, check, selftest, history, doctor, baseline,
+):  # fmt: skip
     main.add_command(command)

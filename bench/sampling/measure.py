@@ -6,7 +6,7 @@ the two are then compared under the same conditions.
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil, isnan, nan
 from typing import NamedTuple
 
@@ -17,9 +17,10 @@ from torch import Tensor
 from samplerbench.data.dataset import displayed, quantised
 from samplerbench.methods import Sampler
 from samplerbench.networks.loaded import LoadedNetwork
-from samplerbench.sampling.generate import Generation, generate, labels_for
+from samplerbench.sampling.generate import Generation, generate
 from samplerbench.sampling.noise import ImageNoise
-from samplerbench.sampling.timing import PeakMemory, gflops, timed, warm_up
+from samplerbench.sampling.probes import forward_inputs, gflops_per_evaluation, redraw_difference
+from samplerbench.sampling.timing import PeakMemory, timed, warm_up
 from samplerbench.statistics import half_width_of_trimmed, median_and_iqr, trimmed
 
 MIN_ROUNDS, MAX_ROUNDS = 4, 8  # timed batches; the images themselves may need more
@@ -180,9 +181,9 @@ def measure(
     each = found.batch_size * (sampler.nfe or 0)
     if sampler.nfe:
         found.progress.expected = max(ceil(samples / found.batch_size) * len(seeds), MIN_ROUNDS if timing else 0) * each
-    found.redraw_difference = _redraw_difference(sampler, network)
+    found.redraw_difference = redraw_difference(sampler, network)
     if timing:
-        gflops_per_evaluation = _gflops_per_evaluation(sampler, network)
+        gflops_each = gflops_per_evaluation(sampler, network)
         _warm_up(sampler, network, found)
     memory = PeakMemory(network.device)
     for block in seeds:
@@ -197,7 +198,7 @@ def measure(
         _batch(sampler, network, 0, 0, found, timing, memory)
     if timing:
         found.peak_memory_mb = memory.megabytes
-        found.gflops_per_image = gflops_per_evaluation * found.nfe
+        found.gflops_per_image = gflops_each * found.nfe
 
 
 def _first(batch: Batch, count: int) -> Batch:
@@ -235,7 +236,7 @@ def _batch(
 
 def _timed_segments(run: Generation, network: LoadedNetwork, before: bool) -> tuple[float, float]:
     """The seconds of a whole sampling run, and of a bare forward, which runs before or after each of its segments."""
-    inputs, latency, more = _forward_inputs(network, len(run.images)), 0.0, True
+    inputs, latency, more = forward_inputs(network, len(run.images)), 0.0, True
     forwards: list[float] = []
 
     def bare_forward() -> None:
@@ -253,47 +254,10 @@ def _timed_segments(run: Generation, network: LoadedNetwork, before: bool) -> tu
     return latency, float(np.mean(forwards))
 
 
-def _forward_inputs(network: LoadedNetwork, batch_size: int) -> tuple:
-    x = torch.zeros(batch_size, *network.image_shape, device=network.device, dtype=network.dtype)
-    t = torch.full((batch_size,), 0.5, device=network.device)
-    end = (t,) if "intervals" in network.provides else ()
-    return x, t, labels_for(network, ImageNoise(0, range(batch_size))), *end
-
-
-def _redraw_difference(sampler: Sampler, network: LoadedNetwork) -> float:
-    """The largest difference between pixels of one image that is drawn twice: 0 if only its own noise is random.
-
-    In few steps, since any of them may differ.
-    """
-    few, eager = sampler.shortest(3), _eager(network)
-    first, second = (generate(few, eager, ImageNoise(0, range(1))).images for _ in range(2))
-    return (first - second).abs().max().item()
-
-
-def _eager(network: LoadedNetwork) -> LoadedNetwork:
-    """The same networks uncompiled: they would be compiled again for another batch size."""
-    guides = {
-        name: replace(guide, net=guide.eager) if isinstance(guide, LoadedNetwork) else guide
-        for name, guide in network.guides.items()
-    }
-    return replace(network, net=network.eager, guides=guides)
-
-
-@torch.inference_mode()
-def _gflops_per_evaluation(sampler: Sampler, network: LoadedNetwork) -> float:
-    """Of a forward; the mean over a run of one image where guidance evaluates another network too."""
-    if not (sampler.guidance and sampler.guidance.needs):
-        inputs = _forward_inputs(network, 1)
-        return gflops(lambda: network.eager(*inputs))
-    eager, runs = _eager(network), []
-    total = gflops(lambda: runs.append(generate(sampler, eager, ImageNoise(0, range(1)))))
-    return total / runs[0].nfe
-
-
 @torch.inference_mode()
 def _warm_up(sampler: Sampler, network: LoadedNetwork, found: Measurement) -> None:
     """Compile, choose kernels and import lazily outside the measurement: forwards, and the shortest sampling run."""
-    inputs, device = _forward_inputs(network, found.batch_size), network.device
+    inputs, device = forward_inputs(network, found.batch_size), network.device
     first = timed(lambda: network.net(*inputs), device)[1]
     seconds = warm_up(lambda: network.net(*inputs), device)
     if network.compiled:

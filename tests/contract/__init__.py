@@ -25,7 +25,7 @@ from samplerbench.metrics.base import METRICS
 from samplerbench.testing import datasets, grids, guidances, methods, metrics, recipes
 from samplerbench.testing.variants import Variant, variants
 
-__all__ = ["KINDS", "checks", "contract"]
+__all__ = ["KINDS", "checks", "contract", "located"]
 
 KINDS: dict[str, tuple[Registry, ModuleType]] = {
     "method": (METHODS, methods),
@@ -56,13 +56,13 @@ def contract(plugin: str, skip: Collection[str] = ()) -> Callable[..., None]:
     return test_contract
 
 
-def checks(plugin: str) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The checks of a plug-in as (name, function): a function raises AssertionError with the reason if one fails.
+def checks(plugin: str) -> Iterator[tuple[str, Callable[[], str | None]]]:
+    """The checks of a plug-in as (name, function): a function raises AssertionError with the reason if it fails.
 
-    A function raises unittest.SkipTest if it needs data that are not on this machine. Raises SpecError for an unknown
-    plug-in, or a name that plug-ins of several kinds share.
+    A function returns what it measured, if anything. It raises unittest.SkipTest if it needs data that are not on this
+    machine. Raises SpecError for an unknown plug-in, or a name that plug-ins of several kinds share.
     """
-    kind, spec = _located(plugin)
+    kind, spec = located(plugin)
     registry, module = KINDS[kind]
     found = registry.get(spec)
     for variant in [Variant(found, first=True)] if "[" in spec else variants(found):
@@ -70,15 +70,15 @@ def checks(plugin: str) -> Iterator[tuple[str, Callable[[], None]]]:
             yield f"{variant.plugin}-{check.__name__}", partial(_run, check, variant.plugin)
 
 
-def _run(check: Callable[[Plugin], None], plugin: Plugin) -> None:
+def _run(check: Callable[[Plugin], str | None], plugin: Plugin) -> str | None:
     try:
-        check(plugin)
+        return check(plugin)
     except ContractError as error:  # which stops a defective method in any run
         raise AssertionError(str(error)) from error
 
 
-def _located(plugin: str) -> tuple[str, str]:
-    """The kind and the spec of a plug-in."""
+def located(plugin: str) -> tuple[str, str]:
+    """The kind and the spec of a plug-in. Raises SpecError for an unknown one, or a name of several kinds."""
     prefix, colon, spec = plugin.partition(":")
     if colon and prefix in KINDS:
         return prefix, spec

@@ -12,7 +12,7 @@ from samplerbench.testing.runs import exact_field, final, recipe_of, step_counts
 from samplerbench.testing.small_net import field_of, seeded_noise
 
 
-def declared_order_is_reached(method: Method) -> None:
+def declared_order_is_reached(method: Method) -> str:
     """The global error in the middle of a path falls with the declared order (`Method.convergence`)."""
     # With more steps only if need be: a low order may show late, and the error of a high one reaches rounding.
     declared, orders = method.convergence, []
@@ -21,7 +21,7 @@ def declared_order_is_reached(method: Method) -> None:
         coarse, fine = (_error_in_the_middle(method, steps) for steps in counts)
         orders.append(log2(coarse / fine))
         if abs(orders[-1] - declared) < 0.2:
-            return
+            return f"order {orders[-1]:.2f}, declared {declared}"
     found = " and then ".join(f"{order:.2f}" for order in orders)
     raise AssertionError(f"{method} declares order {method.convergence}, but its error falls with order {found}")
 
@@ -42,10 +42,10 @@ def _error_in_the_middle(method: Method, steps: int) -> float:
     return (last - data.flow(path, x, start, end)).square().mean().sqrt().item()
 
 
-def many_steps_reproduce_the_data(method: Method) -> None:
+def many_steps_reproduce_the_data(method: Method) -> str:
     """On an exact network, many steps give the data's mean, standard deviation and independent pixels."""
     recipe = recipe_of(method)
-    _assert_gaussian(method, field_of(recipe, nn.Identity()).path, recipe.target)
+    return _assert_gaussian(method, field_of(recipe, nn.Identity()).path, recipe.target)
 
 
 def starts_without_signal(method: Method) -> None:
@@ -60,7 +60,7 @@ def starts_without_signal(method: Method) -> None:
             assert images.isfinite().all(), f"{method} yields NaN or infinity on {path} in {steps} steps"
 
 
-def _assert_gaussian(method: Method, path: Path, target: Target) -> None:
+def _assert_gaussian(method: Method, path: Path, target: Target) -> str:
     # The allowances are 4.5 standard errors of a mean or a correlation for a stochastic method, whose images vary. A
     # deterministic one has its discretisation error alone.
     stochastic = method.convergence is None and not method.adaptive
@@ -76,6 +76,7 @@ def _assert_gaussian(method: Method, path: Path, target: Target) -> None:
     assert mean < of_mean, f"{method} {where}: the mean is off by {mean:.2f} standard deviations"
     assert std < of_std, f"{method} {where}: the standard deviation is off by {std:.0%}"
     assert correlation < of_mean, f"{method} {where}: independent pixels correlate by {correlation:.2f}"
+    return f"mean off by {mean:.3f} sd, sd by {std:.1%}, in {steps or 'adaptive'} steps"
 
 
 def _whitened(x: Tensor) -> Tensor:

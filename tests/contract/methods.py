@@ -32,7 +32,7 @@ from samplerbench.testing.variants import Variant, docstring
 BUDGETS = (1, 2, 5, 11)
 
 
-def checks(variant: Variant) -> Iterator[Callable[[Method], None]]:
+def checks(variant: Variant) -> Iterator[Callable[[Method], str | None]]:
     """The checks that apply to a variant of a method."""
     method = variant.plugin
     yield from (prints_and_parses, describes_itself, yields_a_state_per_step, keeps_shape_and_dtype)
@@ -109,16 +109,18 @@ def leaves_its_states_alone(method: Method) -> None:
     assert all(map(torch.equal, states, copies)), f"{method} overwrites states that it yielded: make new tensors"
 
 
-def draws_noise_through_its_argument(method: Method) -> None:
+def draws_noise_through_its_argument(method: Method) -> str:
     """Two runs with the same `noise` agree to the bit, and no global generator is used."""
     steps, before = step_counts(method)[-1], random_state()
     x, field = normal(2, 1, 8, 8), small_field(method, step_counts(method)[-1])
     first, second = (final(method, field, x, steps, seeded_noise(0)) for _ in range(2))
     assert random_state() == before, f"{method} draws from a global generator: call noise(x) for its randomness"
     assert torch.equal(first, second), f"{method} differs between two runs with the same noise: call noise(x) for it"
+    draws = Sampler(method, steps).dry_run.draws
+    return f"{draws} draws in {steps or 'adaptive'} steps" if draws else "deterministic"
 
 
-def same_image_in_any_batch(method: Method) -> None:
+def same_image_in_any_batch(method: Method) -> str:
     """Image i depends on its own noise alone. An adaptive method's steps depend on the batch: up to its tolerance."""
     steps, count = step_counts(method)[-1], 6
     field = small_field(method, steps, dtype=torch.float32)
@@ -130,16 +132,18 @@ def same_image_in_any_batch(method: Method) -> None:
             made.append(final(method, field, noise(torch.empty(len(noise.indices), 1, 8, 8)), steps, noise))
         return torch.cat(made)
 
-    together, tolerance = images(count), 5e-3 if method.adaptive else 1e-4
+    together, tolerance, largest = images(count), 5e-3 if method.adaptive else 1e-4, 0.0
     for batch_size in (3,) if method.adaptive else (1, 4):
         difference = ((images(batch_size) - together).abs().max() / together.abs().max()).item()
         assert difference <= tolerance, (
             f"{method} makes other images in batches of {batch_size} (relative difference {difference:.1g}): "
             "an image may depend on its own state and its own noise only"
         )
+        largest = max(largest, difference)
+    return f"relative difference {largest:.1g}"
 
 
-def evaluations_are_counted(method: Method) -> None:
+def evaluations_are_counted(method: Method) -> str:
     """A run evaluates the network as often as `Sampler.nfe`, which is counted on one pixel, says."""
     for steps in fixed_counts(method):
         field = small_field(method, steps)
@@ -156,6 +160,9 @@ def evaluations_are_counted(method: Method) -> None:
             f"{method} evaluates the network {per_image:g} times per image in {steps} steps, but {nfe} times in the "
             "dry run that fills the column nfe: the number of evaluations must not depend on the images"
         )
+    counts = fixed_counts(method)
+    spent = ", ".join(str(evaluations(method, steps)) for steps in counts)
+    return f"{spent} evaluations in {', '.join(map(str, counts))} steps"
 
 
 def keeps_to_a_budget(method: Method) -> None:

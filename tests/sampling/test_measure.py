@@ -192,7 +192,7 @@ def test_bare_forwards_run_before_and_after_the_sampler_in_turn(monkeypatch, flo
             yield x
 
     monkeypatch.setattr("samplerbench.sampling.measure.timed", lambda work, device: (work(), 1.0))
-    for before in ("_warm_up", "_redraw_difference"):
+    for before in ("_warm_up", "redraw_difference"):
         monkeypatch.setattr(f"samplerbench.sampling.measure.{before}", lambda *_: None)
     sampler = Sampler(Watched(), 1)
     assert sampler.nfe == 0  # counted once, in a dry run
