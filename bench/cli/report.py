@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from samplerbench.errors import InputError
+
 if TYPE_CHECKING:
     from samplerbench.store.results import Results
 
@@ -29,7 +31,12 @@ if TYPE_CHECKING:
     help="text, html: write the report, and print the table or the file's name. markdown, latex: print the table, and "
     "write nothing.",
 )
-def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str) -> None:
+@click.option(
+    "--columns",
+    metavar="NAMES",
+    help="Headings to print, as in method,nfe,fid, instead of those that fit; not with --format html.",
+)
+def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str, columns: str | None) -> None:
     """Write report.md, report.html and the pictures of a run directory RUN again, from its results.csv.
 
     Several runs make one report, with their rows in one table; runs under different protocols are refused, with exit
@@ -40,16 +47,19 @@ def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str) 
     bench report results/runs/digits-1a2b3c4d results/runs/digits-5e6f7a8b --output results/both
     bench report results/runs/digits-1a2b3c4d --format latex > table.tex
     """
+    if columns and form == "html":
+        raise InputError("report.html holds all columns: leave out --columns.")
     results = _results(runs, output, mixed, stored=form in ("text", "html"))
     if form == "latex":
         from samplerbench.report.latex import latex
 
-        click.echo(latex(results), nl=False)
+        click.echo(latex(results, columns), nl=False)
     elif form == "markdown":
         from samplerbench.report import markdown
-        from samplerbench.report.table import table
+        from samplerbench.report.table import chosen, table
 
-        click.echo(markdown.table(table(results)))
+        shown = table(results)
+        click.echo(markdown.table(chosen(shown, columns) if columns else shown))
     else:
         from samplerbench.cli.results import print_results
         from samplerbench.report.write import write_results
@@ -58,7 +68,7 @@ def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str) 
         if form == "html":
             click.echo(written.with_suffix(".html"))
         else:
-            print_results(results)
+            print_results(results, columns)
             click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
 
 

@@ -10,20 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from samplerbench.report import text
-from samplerbench.report.columns import fid_heading
-from samplerbench.report.table import WORSE, alignment, table
+from samplerbench.report.table import MARKED, WORSE, alignment, chosen, table
+from samplerbench.report.verdicts import compared, verdicts
 from samplerbench.store.results import Results
 
 WITHOUT_TERMINAL = 160  # characters of a line
 GAP = 2  # between columns
 METHOD = 30  # characters of a method, which takes several lines rather than push columns out
 # What a narrow terminal can do without, first to last: it follows from other columns, or is printed below the table.
-DISPENSABLE = ["teacher NFE", "training (it.)", "x floor", WORSE, "Pareto", "latency (s)", "status"]
+DISPENSABLE = ["teacher NFE", "training (it.)", "x floor", WORSE, "Pareto", "latency (s)", MARKED, "status"]
 ESSENTIAL = ["method", "grid", "guidance", "steps", "NFE"]
 
 
-def print_results(results: Results) -> None:
-    """Print the table, the columns that it lacks, what was not measured, the cautions and the verdicts."""
+def print_results(results: Results, columns: str | None = None) -> None:
+    """Print the table, the columns that it lacks, what was not measured, the cautions and the verdicts.
+
+    columns: headings to print instead of those that fit. Raises InputError for an unknown one.
+    """
     shown = table(results)
     if shown.empty:
         click.echo(text.NOTHING)
@@ -31,8 +34,8 @@ def print_results(results: Results) -> None:
     console = Console()
     width = console.width if console.is_terminal else WITHOUT_TERMINAL
     brief = shown.replace({"status": {r":.*": ""}}, regex=True)
-    kept = [*ESSENTIAL, *map(fid_heading, results.groups)]
-    fitting, dropped = fit(brief, width, shown.attrs["wide"], kept)
+    kept = [*ESSENTIAL, *(name for group in results.groups for name in compared(group).values())]
+    fitting, dropped = (chosen(brief, columns), []) if columns else fit(brief, width, shown.attrs["wide"], kept)
     needed = _total(_widths(fitting))  # more than there is only if what is essential does not fit
     Console(width=max(width, needed)).print(_as_rich(fitting))
     if dropped:
@@ -106,4 +109,4 @@ def _verdicts(results: Results) -> Iterator[list[str]]:
     """The verdicts of each protocol, under its heading if there are several."""
     groups = results.groups
     for group in groups:
-        yield [text.title(group)] * (len(groups) > 1) + text.verdicts(group)
+        yield [text.title(group)] * (len(groups) > 1) + verdicts(group)

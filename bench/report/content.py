@@ -11,6 +11,7 @@ from samplerbench.report.gallery import Gallery, gallery
 from samplerbench.report.provenance import commands, origin
 from samplerbench.report.published import beside_ours
 from samplerbench.report.table import table
+from samplerbench.report.verdicts import verdicts
 from samplerbench.store.results import Results
 
 
@@ -70,4 +71,4 @@ def _title(results: Results) -> str:
 def _section(group: Results, styles: Mapping[str, Look], several: bool) -> Section:
     heading = text.title(group) if several else ""
     mark = f"-{group.rows['protocol'].iloc[0]}" if several else ""
-    return Section(heading, mark, text.verdicts(group), charts(group, styles), gallery(group), beside_ours(group))
+    return Section(heading, mark, verdicts(group), charts(group, styles), gallery(group), beside_ours(group))

@@ -6,13 +6,15 @@ from importlib.metadata import version
 import pandas as pd
 
 from samplerbench.report.columns import fid_heading
-from samplerbench.report.ranking import decidable, nfe_groups, ranked
-from samplerbench.report.table import CEILING, DETAILS, FLOOR, alignment, table
+from samplerbench.report.ranking import affordable, decidable, leaders, nfe_groups, ranked
+from samplerbench.report.table import CEILING, DETAILS, FLOOR, alignment, chosen, table
 from samplerbench.report.text import NOTHING, failures, title
 from samplerbench.store.results import Results
 
-LEFT_OUT = [*DETAILS, "Pareto", "rank", "status", "images/s", "peak (MB)", "p95 (s)"]
+LEFT_OUT = [*DETAILS, "Pareto", "rank", "notes", "status", "images/s", "peak (MB)", "p95 (s)"]
 SAID_ONCE = "recipe grid".split()  # columns that become a comment if all rows agree in them
+TEXT_WIDTH, CHARACTER = 345.0, 4.3  # points: of article's text, and of a character in \footnotesize
+PAGE = 50  # rows
 SPECIAL = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -20,25 +22,58 @@ SPECIAL = str.maketrans(
 )
 
 
-def latex(results: Results) -> str:
-    """A `tabular` of the rows, grouped by NFE; the best of each group, and what ties with it, in bold."""
+def latex(results: Results, columns: str | None = None) -> str:
+    """The rows, grouped by NFE, as a table that fits an article's page; what leads at its NFE is bold.
+
+    columns: headings, separated by commas; by default those that fit. Raises InputError for an unknown one.
+    """
     shown = table(results)
     if shown.empty:
         return f"% {NOTHING}\n"
     rows = shown.drop(index=[FLOOR, CEILING], errors="ignore")
     same = [column for column in SAID_ONCE if column in shown and rows[column].nunique() == 1]
-    best, cells = _best(results), _with_failures(shown, results).drop(columns=[*LEFT_OUT, *same], errors="ignore")
+    cells = _with_failures(shown, results)
+    if columns:
+        cells, dropped = chosen(cells, columns), []
+    else:
+        cells, dropped = _fitting(cells.drop(columns=[*LEFT_OUT, *same], errors="ignore"), results)
 
+    best = _best(results)
     groups = [[_row(cells.loc[index], best.get(index)) for index in group] for group in _order(results, rows.index)]
     ends = [[_row(row) for _, row in cells[cells.index == end].iterrows()] for end in (FLOOR, CEILING)]
-    parts = [[_line(map(escape, cells))], ends[0], *groups, ends[1]]
-    body = [line for part in parts if part for line in [*part, r"\midrule"]][:-1]
+    body = [line for part in [ends[0], *groups, ends[1]] if part for line in [*part, r"\midrule"]][:-1]
 
-    columns = "".join(alignment(column)[0] for column in cells)
     comments = _comments(results) + [f"{column} of all rows: {rows[column].iloc[0]}" for column in same]
+    comments += [f"Left out for want of width (--columns): {', '.join(dropped)}"] if dropped else []
     comments += [f"Not measured: {line}".replace("`", "") for line in failures(shown)]
-    top = [*(f"% {comment}" for comment in comments), rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
-    return "\n".join([*top, *body, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    lines = [*(f"% {comment}" for comment in comments), r"{\footnotesize\setlength{\tabcolsep}{4pt}"]
+    return "\n".join([*lines, *_environment(cells, body), "}"]) + "\n"
+
+
+def _environment(cells: pd.DataFrame, body: list[str]) -> list[str]:
+    """A tabular; a longtable, which breaks over pages, for more rows than a page holds."""
+    columns, head = "".join(alignment(column)[0] for column in cells), _line(map(escape, cells))
+    name, top = ("longtable", [r"\endhead"]) if len(body) > PAGE else ("tabular", [])
+    return [
+        rf"\begin{{{name}}}{{{columns}}}", r"\toprule", head, r"\midrule", *top, *body, r"\bottomrule",
+        rf"\end{{{name}}}",
+    ]  # fmt: skip
+
+
+def _fitting(cells: pd.DataFrame, results: Results) -> tuple[pd.DataFrame, list[str]]:
+    """The columns that fit the width of an article's text, and the headings of those that were dropped for it."""
+    kept, needed = [*cells], {"method", "steps", "NFE", "guidance", *map(fid_heading, results.groups)}
+    for column in reversed([*cells]):
+        if sum(_width(cells[each]) for each in kept) <= TEXT_WIDTH:
+            break
+        if column not in needed:
+            kept.remove(column)
+    return cells[kept], [column for column in cells if column not in kept]
+
+
+def _width(column: pd.Series) -> float:
+    """In points, with the space around it."""
+    return CHARACTER * max(map(len, [str(column.name), *column])) + 8
 
 
 def escape(text: str) -> str:
@@ -54,13 +89,12 @@ def _order(results: Results, shown: pd.Index) -> list[list]:
 
 
 def _best(results: Results) -> dict[int, str]:
-    """The rows to set in bold, with the column of their FID. Without seed blocks, ties cannot be told."""
+    """The rows to set in bold, with the column of their FID: nothing with as few evaluations is known to be better."""
     found: dict[int, str] = {}
     for group in results.groups:
-        for ranks in map(ranked, nfe_groups(group.scored)):
-            if len(ranks) > 1:
-                tied = [rank for rank in ranks if rank.tied] if decidable(ranks) else ranks[:1]
-                found |= {rank.row.name: fid_heading(group) for rank in tied}
+        for rows in nfe_groups(group.scored):
+            first = leaders(affordable(group.scored, rows["nfe"].max()))
+            found |= {rank.row.name: fid_heading(group) for rank in first if rank.row.name in rows.index}
     return found
 
 
@@ -88,14 +122,14 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _comments(results: Results) -> list[str]:
-    found = [r"Needs \usepackage{booktabs}."]
+    found = [r"Needs \usepackage{booktabs,longtable}."]
     for group in results.groups:
         packages = [facts["environment"].get("packages", {}) for facts in group.facts.values()]
         versions = sorted({package.get("samplerbench") or version("samplerbench") for package in packages})
         found.append(f"samplerbench {', '.join(versions)}. {title(group)}.")
     scored = [group.scored for group in results.groups if len(group.scored)]
     if any(decidable(ranked(rows)) for rows in scored):
-        found.append("Bold: the best at its NFE, and what is not significantly worse (95 %, paired over seed blocks).")
+        found.append("Bold: nothing with as few NFE is significantly better (95 %, paired over seed blocks).")
     elif scored:
-        found.append("Bold: the best at its NFE; with one seed block, ties cannot be told from differences.")
+        found.append("Bold: nothing with as few NFE is better by two standard deviations of a FID, in one seed block.")
     return list(dict.fromkeys(found))

@@ -17,10 +17,12 @@ from samplerbench.store.labels import recipes
 NEARLY = 0.9  # NFEs within 10 % are one budget: Heun spends 2N - 1 where others spend 2N
 # What identifies a method beside its number of steps, its grid and its recipe.
 SAME_METHOD = "method options guidance dtype compiled run".split()
+APART = 2.0  # standard deviations of a FID: a smaller difference names no winner in one seed block
+SAME_ERROR = 0.05  # relative difference of errors on exact data that names no winner in one seed block
 CLEARLY = 4.0  # standard deviations of a FID; without seed blocks, only a larger rise counts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rank:
     """A row and the ranks it may have, from `low` to `high`; `tied` unless the best row is significantly better."""
 
@@ -42,10 +44,10 @@ class Budget:
     ranks: list[Rank]
 
 
-def ranked(rows: pd.DataFrame) -> list[Rank]:
-    """The rows ranked among each other by FID, best first."""
-    ordered = rows.sort_values("fid", kind="stable")
-    beats = _beats([blocks(row) for _, row in ordered.iterrows()])
+def ranked(rows: pd.DataFrame, metric: str = "fid") -> list[Rank]:
+    """The rows ranked among each other by a metric of which less is better, best first."""
+    ordered = rows.sort_values(metric, kind="stable")
+    beats = _beats([blocks(row, metric) for _, row in ordered.iterrows()])
     ahead, behind = beats.sum(axis=0), beats.sum(axis=1)
     return [
         Rank(row, int(1 + ahead[i]), int(len(beats) - behind[i]), tied=not beats[0, i])
@@ -53,24 +55,40 @@ def ranked(rows: pd.DataFrame) -> list[Rank]:
     ]
 
 
-def decidable(ranks: list[Rank]) -> bool:
+def decidable(ranks: list[Rank], metric: str = "fid") -> bool:
     """Whether at least two rows have several seed blocks, without which a tie cannot be told from a difference."""
-    return sum(len(blocks(rank.row)) > 1 for rank in ranks) > 1
+    return sum(len(blocks(rank.row, metric)) > 1 for rank in ranks) > 1
 
 
-def budgets(rows: pd.DataFrame) -> list[Budget]:
-    """The budgets worth a verdict, for rows of one protocol with a FID and a `name`.
+def leaders(ranks: list[Rank], metric: str = "fid") -> list[Rank]:
+    """The best row, and those that are not known to be worse.
+
+    Seed blocks decide by their paired differences. One block alone separates FIDs that are two standard deviations of a
+    FID apart, and errors on exact data, which hardly vary from block to block, that are 5 % apart.
+    """
+    if decidable(ranks, metric):
+        return [rank for rank in ranks if rank.tied]
+    best = ranks[0].row
+    reach = APART * _fid_deviation(best) if metric == "fid" else SAME_ERROR * best[metric]
+    return [rank for rank in ranks if not rank.row[metric] - best[metric] > reach]
+
+
+def budgets(rows: pd.DataFrame, metric: str = "fid") -> list[Budget]:
+    """The budgets worth a verdict, for rows of one protocol with this metric and a `name`.
 
     A budget is an NFE that rows of at least two names spend, to within 10 %; if there is none, any NFE that leaves two
     names to compare.
     """
     groups = nfe_groups(rows)
     shared = [group for group in groups if group["name"].nunique() > 1]
-    found = []
-    for nfe in (group["nfe"].max() for group in shared or groups):
-        affordable = rows[rows["nfe"] <= nfe].sort_values("fid", kind="stable").drop_duplicates("name")
-        found.append(Budget(nfe, ranked(affordable)))
+    found = [Budget(nfe, affordable(rows, nfe, metric)) for nfe in (group["nfe"].max() for group in shared or groups)]
     return [budget for budget in found if len(budget.ranks) > 1]
+
+
+def affordable(rows: pd.DataFrame, nfe: float, metric: str = "fid") -> list[Rank]:
+    """The best row of every name for at most this many evaluations, ranked."""
+    within = rows[rows["nfe"] <= nfe]
+    return ranked(within.sort_values(metric, kind="stable").drop_duplicates("name"), metric)
 
 
 def nfe_groups(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -92,12 +110,17 @@ def rank_texts(rows: pd.DataFrame) -> pd.Series:
     return found
 
 
-def pareto(cost: Iterable[float], value: Iterable[float]) -> np.ndarray:
-    """Which points are Pareto optimal (lower is better): no other is as good in both and better in one."""
+def pareto(cost: Iterable[float], value: Iterable[float], error: Iterable[float] | float = 0.0) -> np.ndarray:
+    """Which points are Pareto optimal (lower is better): no other is as good in both and better in one.
+
+    error: of the costs. A point that is better in value only has to be as cheap to within the errors of both.
+    """
     x, y = np.asarray(cost, dtype=np.float64), np.asarray(value, dtype=np.float64)
-    no_worse = (x[None] <= x[:, None]) & (y[None] <= y[:, None])
-    dominated = (no_worse & ((x[None] < x[:, None]) | (y[None] < y[:, None]))).any(axis=1)
-    return ~dominated & ~np.isnan(x) & ~np.isnan(y)
+    spread = np.broadcast_to(np.asarray(error, dtype=np.float64), x.shape)
+    reach = np.hypot(spread[None], spread[:, None])
+    cheaper = (y[None] <= y[:, None]) & (x[None] < x[:, None] - reach)
+    better = (y[None] < y[:, None]) & (x[None] <= x[:, None] + reach)
+    return ~(cheaper | better).any(axis=1) & ~np.isnan(x) & ~np.isnan(y)
 
 
 def regressions_in_nfe(rows: pd.DataFrame) -> pd.Series:

@@ -6,14 +6,16 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from samplerbench.errors import InputError, nearest
 from samplerbench.report.columns import SPEED, heading, metric_columns, value
 from samplerbench.report.formats import compact, number, spread
+from samplerbench.report.marks import marks
 from samplerbench.report.ranking import pareto, rank_texts, regressions_in_nfe
 from samplerbench.store.labels import grids, label
 from samplerbench.store.results import Results
 
 LEFT = (
-    "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command"
+    "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command notes"
 ).split()
 # Shown in full by report.html only, for want of width.
 DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]
@@ -26,6 +28,7 @@ TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_si
 FLOOR, CEILING = "real images", "noise"
 TRAINING = "training (it.)"
 WORSE = "worse than at"
+MARKED = "notes"
 
 Cells = dict[str, str]
 
@@ -64,9 +67,16 @@ def table(results: Results) -> pd.DataFrame:
     return shown
 
 
-def narrow(shown: pd.DataFrame) -> pd.DataFrame:
-    """The table without the columns for which a terminal has no room."""
-    return shown.drop(columns=shown.attrs.get("wide", ()), errors="ignore")
+def chosen(shown: pd.DataFrame, columns: str) -> pd.DataFrame:
+    """The table with these columns, by heading or by its first word, in this order. Raises InputError."""
+    headings = {heading.lower(): heading for heading in reversed([*shown])}
+    short = {heading.lower().split(" (")[0]: heading for heading in reversed([*shown])}
+    found = []
+    for name in (name.strip().lower() for name in columns.split(",") if name.strip()):
+        if name not in short | headings:
+            raise InputError(f"The table has no column {name!r}. {nearest(name, short)}")
+        found.append((short | headings)[name])
+    return shown[list(dict.fromkeys(found))]
 
 
 def fronts(group: Results) -> pd.Series:
@@ -75,9 +85,14 @@ def fronts(group: Results) -> pd.Series:
     cheap = pd.Series(pareto(scored["nfe"], scored["fid"]), index=scored.index, dtype=bool)
     quick = pd.Series(False, index=scored.index)
     for _, rows in scored.groupby("machine"):
-        quick[rows.index] = pareto(seconds_per_image(rows), rows["fid"])
+        quick[rows.index] = pareto(seconds_per_image(rows), rows["fid"], _time_error(rows))
     words = np.select([cheap & quick, cheap, quick], ["both", "NFE", "time"], default="")
     return pd.Series(words, index=scored.index)
+
+
+def _time_error(rows: pd.DataFrame) -> pd.Series:
+    """The interquartile range of the seconds per image; 0 where it is unknown."""
+    return (rows["latency_iqr_s"] / rows["batch_size"].astype("float64")).fillna(0.0)
 
 
 def seconds_per_image(rows: pd.DataFrame) -> pd.Series:
@@ -115,7 +130,7 @@ def _texts(group: Results, rows: pd.DataFrame, telling: list[str]) -> dict[objec
         texts[index] = (
             _identity(row) | told | fid | judged | {"Pareto": front.get(index, "")} | _times_floor(row)
             | metrics | _training(row) | _speed(row)
-            | {"status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}"}
+            | {MARKED: marks(row)} | {"status": "" if row["status"] == "ok" else f"{row['status']}: {row['error']}"}
         )  # fmt: skip
     return texts
 
@@ -128,7 +143,7 @@ def _identity(row: Mapping) -> Cells:
 
 def _times_floor(row: Mapping) -> Cells:
     ratio = row["fid"] / row["fid_floor"]
-    return {"x floor": number(ratio, "{:.2f}" if ratio < 100 else "")}
+    return {"x floor": number(ratio)}
 
 
 def _training(row: Mapping) -> Cells:

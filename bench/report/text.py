@@ -2,27 +2,19 @@
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from itertools import groupby
 
 import pandas as pd
 
 from samplerbench.metrics.column import BLOCKS, Column
-from samplerbench.report.columns import SPEED, fid_heading, fid_value, heading, metric_columns
-from samplerbench.report.formats import number, spread
-from samplerbench.report.ranking import Budget, budgets, decidable
-from samplerbench.report.table import TRAINING, WORSE
-from samplerbench.statistics import paired_difference
+from samplerbench.report.columns import SPEED, heading, metric_columns
+from samplerbench.report.marks import meanings
+from samplerbench.report.table import MARKED, TRAINING, WORSE
 from samplerbench.store.columns import blocks
 from samplerbench.store.labels import DEFAULT, grids
 from samplerbench.store.protocol import ranges
 from samplerbench.store.results import Results
 
-NAMED = 4  # rivals that a verdict names before it counts the rest
-
 NOTHING = "Nothing has been measured yet."
-NO_ERROR_BARS = (
-    "one seed block: no error bars, so ties cannot be told from differences; `--seeds 0-4` measures five blocks"
-)
 PUBLISHED = (
     "Results of others, with other networks and under other protocols: they show what is possible, and are not "
     "comparable with ours number by number. FID is by Inception throughout; `second-hand` marks numbers taken from a "
@@ -93,43 +85,7 @@ def title(group: Results) -> str:
     return f"{protocol}: {quality['dataset']}, {quality['samples']} samples, seeds {seeds}, {quality['extractor']}"
 
 
-def verdicts(group: Results) -> list[str]:
-    """One sentence for every budget of evaluations, for the rows of one protocol; equal ones are merged."""
-    found = budgets(group.scored)
-    claims = [(_claim(budget, fid_heading(group)), f"{budget.nfe:g}") for budget in found]
-    sentences = [
-        f"best at {_listed([nfe for _, nfe in same])} NFE: {claim}"
-        for claim, same in groupby(claims, key=lambda pair: pair[0])
-    ]
-    if found and not any(decidable(budget.ranks) for budget in found):
-        sentences.append(NO_ERROR_BARS)
-    return sentences
-
-
-def _claim(budget: Budget, fid: str) -> str:
-    best, *others = budget.ranks
-    text = f"`{best.row['name']}` ({fid} {fid_value(best.row)}"
-    text += f", with {best.row['nfe']:g} NFE)" if best.row["nfe"] < budget.nfe else ")"
-    if not decidable(budget.ranks):
-        return f"{text}, then `{others[0].row['name']}` ({number(others[0].row['fid'])})"
-    tied = [other.row["name"] for other in others if other.tied]
-    beaten = [other.row for other in others if not other.tied]
-    if tied:
-        text += ", tied with " + _counted(tied)
-    if beaten:
-        mean, half = paired_difference(blocks(best.row), blocks(beaten[0]))
-        text += f"; next is `{beaten[0]['name']}`, {number(mean)}{spread(half)} worse"
-    return text
-
-
-def _counted(names: list[str]) -> str:
-    """The first names, and the number of the others."""
-    shown = [f"`{name}`" for name in names[:NAMED]]
-    rest = len(names) - len(shown)
-    return ", ".join(shown) + f" and {rest} more" * (rest > 0)
-
-
-def _listed(texts: Sequence[str]) -> str:
+def listed(texts: Sequence[str]) -> str:
     """`2, 4 and 8`."""
     *others, last = texts
     return f"{', '.join(others)} and {last}" if others else last
@@ -147,7 +103,7 @@ def failures(shown: pd.DataFrame) -> list[str]:
 def _at_steps(counts: Sequence[str]) -> str:
     """`, 2, 4 and 8 steps`."""
     counts = [*dict.fromkeys(filter(None, counts))]
-    return f", {_listed(counts)} step" + "s" * (counts != ["1"]) if counts else ""
+    return f", {listed(counts)} step" + "s" * (counts != ["1"]) if counts else ""
 
 
 def reading(results: Results, shown: Container[str]) -> list[str]:
@@ -164,6 +120,8 @@ def notes(results: Results, shown: Container[str]) -> Iterator[tuple[str, str]]:
     for group in results.groups:
         yield from _metric_notes(group)
     yield from ((name, text) for name, text in DERIVED.items() if name in shown)
+    if MARKED in shown:
+        yield from ((MARKED, meaning) for meaning in meanings(rows))
     if TRAINING in shown:
         yield TRAINING, TRAINED
     batches = rows["batch_size"].dropna().unique()
@@ -182,7 +140,7 @@ def _metric_notes(group: Results) -> Iterator[tuple[str, str]]:
             yield name, filled(meaning, group.quality | {"label": name, "protocol": _protocol(group)})
     uncertain = [heading(column, group.quality) for column in columns if _has_interval(column, group.rows)]
     if uncertain:
-        yield "", INTERVAL.format(headings=_listed(uncertain))
+        yield "", INTERVAL.format(headings=listed(uncertain))
 
 
 def filled(text: str, facts: Mapping[str, object]) -> str:

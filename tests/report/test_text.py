@@ -1,39 +1,11 @@
 """A report's sentences: verdicts, cautions, failures, and how to read the columns."""
 
-import re
-
 import numpy as np
 
 from samplerbench.metrics.column import Column
 from samplerbench.report.table import table
-from samplerbench.report.text import cautions, failures, filled, notes, reading, summary, title, verdicts
+from samplerbench.report.text import cautions, failures, filled, notes, reading, summary, title
 from samplerbench.store.results import load
-
-
-def test_a_verdict_names_the_best_and_what_ties_and_how_far_the_next_is(tmp_path, write_run, cell):
-    rows = [cell("a", 5.0), cell("b", 5.005, jitter="b"), cell("c", 6.0, jitter="c")]
-    first, second = verdicts(load(write_run(tmp_path, *rows, cell("a", 4.0, steps=50), cell("b", 4.5, steps=50))))
-    best = (
-        r"best at 10 NFE: `a` \(FID \(digits-cnn\) 5\.00 ± 0\.2\d\), tied with `b`; next is `c`, 1\.00 ± 0\.0\d+ worse"
-    )
-    assert re.fullmatch(best, first)
-    assert second.startswith("best at 50 NFE: `a` (FID (digits-cnn) 4.00")
-
-
-def test_one_seed_block_cannot_tell_ties_and_the_verdict_says_so(tmp_path, write_run, cell):
-    results = load(write_run(tmp_path, cell("a", 5.0, blocks=1), cell("b", 5.01, blocks=1)))
-    best, remark = verdicts(results)
-    assert best == "best at 10 NFE: `a` (FID (digits-cnn) 5.32), then `b` (5.33)"
-    assert remark.startswith("one seed block: no error bars")
-    assert "rank" not in table(results), "no ranks without error bars"
-
-
-def test_budgets_with_the_same_verdict_share_a_sentence(tmp_path, write_run, cell):
-    rows = [cell("a", 3.0, steps=10), cell("b", 5.0, steps=10)]
-    rows += [cell(name, fid, steps=steps) for steps in (20, 40) for name, fid in (("a", 4.0), ("b", 6.0))]
-    first, second = verdicts(load(write_run(tmp_path, *rows)))
-    assert first.startswith("best at 10 NFE: `a` (FID (digits-cnn) 3.00 ± 0.28); ")
-    assert second.startswith("best at 20 and 40 NFE: `a` (FID (digits-cnn) 3.00 ± 0.28, with 10 NFE); ")
 
 
 def test_what_was_not_measured_is_listed_with_its_reason(tmp_path, write_run, cell, failed):
