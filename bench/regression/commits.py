@@ -46,12 +46,12 @@ def _compare_sides(
     before: Side, after: Side, rules: Sequence[Rule], speed: Sequence[Rule], folder: Path
 ) -> list[Verdict]:
     runs = _measure(before, after, folder / "first")
-    frames = [[read_results(run) for run in side] for side in runs]
-    verdicts = compare(frames[0][0], frames[1][0], rules, [protocol_facts(side[0]) for side in runs])
-    slower = compare_speed(*frames, speed)
+    ours, theirs = ([read_results(run) for run in side] for side in runs)
+    verdicts = compare(ours[0], theirs[0], rules, [protocol_facts(side[0]) for side in runs])
+    slower = compare_speed(ours, theirs, speed)
     if any(verdict.status == "regression" for verdict in slower):
-        again = [[read_results(run) for run in side] for side in _measure(before, after, folder / "again")]
-        slower = confirm(slower, compare_speed(*again, speed))
+        ours, theirs = ([read_results(run) for run in side] for side in _measure(before, after, folder / "again"))
+        slower = confirm(slower, compare_speed(ours, theirs, speed))
     return verdicts + slower
 
 

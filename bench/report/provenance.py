@@ -6,6 +6,7 @@ import pandas as pd
 
 from samplerbench.report.formats import step_count
 from samplerbench.store.protocol import NAMES, as_text
+from samplerbench.store.sessions import sessions
 
 
 def origin(facts: Mapping) -> dict[str, str]:
@@ -15,8 +16,11 @@ def origin(facts: Mapping) -> dict[str, str]:
     protocol = {NAMES.get(name, name): as_text(name, value) for name, value in (facts["quality"] or {}).items()}
     weights = {f"weights of {recipe}": source for recipe, source in facts["checkpoints"].items()}
     grids = {f"hash of {file}": digest for file, digest in facts.get("grids", {}).items()}
+    made = sessions(facts)
     return (
-        {"command": facts["command"], "commit": facts["commit"] or "unknown", "started": facts["utc"]}
+        {"command": "; ".join(dict.fromkeys(session["command"] for session in made))}
+        | {"commit": ", ".join(dict.fromkeys(session["commit"] or "unknown" for session in made))}
+        | {"started": made[0]["utc"]}
         | {name: as_text(name, value) for name, value in environment.items()}
         | {"packages": packages, "number format": facts["sweep"].get("dtype", "")}
         | weights

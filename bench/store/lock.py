@@ -69,6 +69,7 @@ class Lock:
         """Raises InputError, naming the writer, if another process holds it, and OSError if it cannot be written."""
         self.path, self.writer = path, Writer.this()
         self.taken_from = _acquire(path, self.writer)
+        _tidy(path)
         self.release = weakref.finalize(self, _release, path, self.writer)
 
     def held(self) -> bool:
@@ -153,12 +154,16 @@ def _written(path: Path, writer: Writer) -> Path:
     return partial
 
 
+def _parsed(path: Path) -> Writer:
+    return Writer(**json.loads(path.read_text(encoding="utf-8")))
+
+
 def _read(path: Path) -> Writer | None:
     """The writer that a lock names; None if there is no lock. Raises InputError if it is damaged."""
     deadline = time.monotonic() + UNREADABLE_S
     while True:
         try:
-            return Writer(**json.loads(path.read_text(encoding="utf-8")))
+            return _parsed(path)
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
@@ -168,6 +173,14 @@ def _read(path: Path) -> Writer | None:
                     "run does."
                 ) from error
         time.sleep(0.05)
+
+
+def _tidy(path: Path) -> None:
+    """Remove what processes that were killed while they took this lock have left beside it."""
+    for file in path.parent.glob(f"{path.name}.*"):
+        with suppress(OSError, ValueError, TypeError):
+            if _parsed(file).gone():
+                file.unlink()
 
 
 def _release(path: Path, writer: Writer) -> None:

@@ -2,10 +2,9 @@
 
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,7 @@ from samplerbench.errors import InputError, WriteError, writing
 from samplerbench.store.atomic import append, continuing, replace
 from samplerbench.store.columns import (
     CELL_OF_RUN,
-    DOCUMENTED,
     NAMES,
-    TEXT,
     empty_frame,
     identity,
     to_csv,
@@ -26,8 +23,8 @@ from samplerbench.store.columns import (
 from samplerbench.store.images import SavedImages
 from samplerbench.store.lock import Lock, Writer
 from samplerbench.store.sessions import with_session, wrong_facts
+from samplerbench.store.stored_rows import StoredRows, read_rows
 
-NOT_METRICS = ["run"]  # columns of merged reports, which `read_merged` returns
 LOCK = "run.lock"
 UNFINISHED = ("*.csv.partial", "*.json.partial", "raw/*.partial", "images/*.partial")  # a killed run leaves them
 _WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
@@ -148,7 +145,7 @@ class RunDirectory:
         """Read the rows; returns what follows the last complete one. Raises InputError for anything but a run."""
         if self.described and "runs" in read_facts(self.folder):
             raise InputError(f"{str(self.folder)!r} is a report of several runs: choose another --output.")
-        found = _read(self.folder, self.path) if self.path.exists() else _Rows(empty_frame(), None, "")
+        found = read_rows(self.folder, self.path) if self.path.exists() else StoredRows(empty_frame(), None, "")
         self.metrics = [name for name in dict.fromkeys([*self.metrics, *found.frame.columns]) if name not in NAMES]
         self.rows: dict[str, dict] = {}  # by cell
         self._cells: dict[tuple, str] = {}  # by identity
@@ -188,54 +185,21 @@ class RunDirectory:
             )
 
 
-class _Rows(NamedTuple):
-    """What results.csv holds. runs: the column of a merged report. torn: a line without an end, which is not a row."""
-
-    frame: pd.DataFrame
-    runs: pd.Series | None
-    torn: str
-
-
 def read_results(run: Path) -> pd.DataFrame:
     """The rows of a run directory or a CSV. Raises InputError if there are none, or they are another tool's.
 
     Of a running or killed run, these are the rows that are complete, and of several of one cell the last.
     """
-    return _read(run, _file(run)).frame
+    return read_rows(run, _file(run)).frame
 
 
 def _file(run: Path) -> Path:
     return run / "results.csv" if run.is_dir() else run
 
 
-def _read(run: Path, path: Path) -> _Rows:
-    try:
-        text, torn = _complete(path.read_text(encoding="utf-8"), in_run=(run / "run.json").exists())
-        _check_widths(path, text)
-        frame = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(TEXT, str))
-    except FileNotFoundError:
-        raise InputError(f"There are no results at {str(path)!r}: give the directory of a `bench run`.") from None
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{str(path)!r} cannot be read as results of samplerbench: {reason}.") from error
-    missing = [column for column in DOCUMENTED if column not in frame.columns]
-    if missing:
-        raise InputError(f"{str(path)!r} is not a results file of samplerbench: it has no column {missing[0]!r}.")
-    try:
-        rows = typed(frame.drop(columns=NOT_METRICS, errors="ignore"))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{str(path)!r} holds something else than a number where one belongs: {error}.") from error
-    runs = frame["run"].fillna("").astype(str) if "run" in frame else None
-    if run.is_dir() and runs is None:
-        rows = rows.drop_duplicates(CELL_OF_RUN, keep="last", ignore_index=True)
-    return _Rows(rows, runs, torn)
-
-
 def read_merged(run: Path) -> tuple[pd.DataFrame, pd.Series | None]:
     """The rows, and the run that each of them is from; None if they are all from the one that wrote them."""
-    rows = _read(run, _file(run))
+    rows = read_rows(run, _file(run))
     return rows.frame, rows.runs
 
 
@@ -265,21 +229,3 @@ def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
         return {}
     with np.load(path) as arrays:
         return dict(arrays)
-
-
-def _complete(text: str, in_run: bool) -> tuple[str, str]:
-    """The lines that have an end, and what follows them, which in a run is a row that was being written."""
-    whole, end, last = text.rpartition("\n")
-    return (whole + end, last) if in_run else (text, "")
-
-
-def _check_widths(path: Path, text: str) -> None:
-    """Raise InputError if a line has another number of values than the first: pandas would fill in what is missing."""
-    lines = re.sub('"[^"]*"', "", text).split("\n")
-    widths = [line.count(",") + 1 for line in lines if line]
-    for number, width in enumerate(widths, 1):
-        if width != widths[0]:
-            raise InputError(
-                f"Line {number} of {str(path)!r} is damaged (it has {width} of {widths[0]} values): restore the file, "
-                "or delete that line."
-            )

@@ -5,7 +5,6 @@ import hashlib
 import marshal
 import os
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -14,6 +13,7 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from types import FunctionType
 
+SITES = {"site-packages", "dist-packages"}  # of this environment, or of one below it that it can import from
 OURS = "samplerbench"  # its top module only re-exports, and would bring in everything
 PARTS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)  # may begin with a docstring
 
@@ -75,8 +75,7 @@ def _same_project(importer: str, imported: str) -> bool:
     file = _file(imported)
     if file is None or imported in sys.stdlib_module_names:
         return False
-    installed = {Path(sysconfig.get_path(key)).resolve() for key in ("purelib", "platlib")}
-    if not any(Path(file).resolve().is_relative_to(folder) for folder in installed):
+    if not SITES.intersection(Path(file).resolve().parts):
         return imported != OURS  # a neighbour that is not installed, or an editable one
     return not set(_distributions().get(importer, ())).isdisjoint(_distributions().get(imported, ()))
 

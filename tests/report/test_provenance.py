@@ -31,3 +31,14 @@ def test_the_origin_of_a_run_is_told_in_words(tmp_path, write_run, cell):
     assert facts["packages"] == "samplerbench 0.1.0"
     assert facts["seeds"] == "0-4"
     assert facts["number of reference images"] == "797"
+
+
+def test_a_run_in_several_sessions_has_the_commands_of_all(tmp_path, write_run, cell):
+    write_run(tmp_path, cell("a", 5.0))
+    facts = json.loads((tmp_path / "run.json").read_text())
+    session = {"command": "bench run --methods a", "commit": "c", "utc": "2026-01-01T00:00:00+00:00"}
+    later = {"command": "bench run --methods b", "commit": "d+", "utc": "2026-02-02T00:00:00+00:00"}
+    found = origin(facts | {"sessions": [session, later, later]})
+    assert found["command"] == "bench run --methods a; bench run --methods b"
+    assert found["commit"] == "c, d+"
+    assert found["started"] == session["utc"]

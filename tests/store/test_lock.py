@@ -143,8 +143,10 @@ def test_of_two_that_see_the_same_dead_lock_one_takes_it_over(path, monkeypatch)
 def test_a_process_that_dies_while_taking_over_does_not_block_the_others(path):
     dead = held_by(path, started="1", token="first")
     held_by(path.with_name("run.lock.first"), started="1", token="second")
+    held_by(path.with_name("run.lock.third.partial"), started="1", token="third")
+    held_by(path.with_name("run.lock.other.partial"), token="other")  # of a process that is at it now
     assert Lock(path).taken_from == dead
-    assert left(path) == []
+    assert left(path) == ["run.lock.other.partial"]
 
 
 def test_a_forked_process_does_not_release_it(path):

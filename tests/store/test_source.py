@@ -76,6 +76,17 @@ def test_an_edited_helper_of_a_plug_in_changes_its_digest(file, project, digest)
     assert digest() != before
 
 
+def test_packages_of_an_environment_below_this_one_are_dependencies(project):
+    """As with --system-site-packages: without this, importing torch brought in all of torch, a minute of reading."""
+    package = project / "lib" / "site-packages" / "installed_elsewhere"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    sys.path.insert(1, str(package.parent))  # restored with the fixture's
+    edit(project / "my_plugin/helper.py", "import installed_elsewhere\n")
+    found = sources(importlib.import_module("my_plugin.main").Mine)
+    assert {name.partition(".")[0] for name in found} == {"my_plugin", "neighbour_of_mine"}
+
+
 def test_prose_formatting_and_files_that_are_not_imported_change_nothing(project, digest):
     before = digest()
     edit(
