@@ -6,6 +6,7 @@ import pandas as pd
 
 from samplerbench.report import text
 from samplerbench.report.content import Content, Section
+from samplerbench.report.provenance import joined
 from samplerbench.report.table import DETAILS, alignment
 
 REASON = 60  # characters of a failure in the table; it follows in full below
@@ -25,7 +26,8 @@ def markdown(report: Content, drawn: Mapping[str, str]) -> str:
             parts += ["## Published results", text.PUBLISHED, _table(section.published)]
     parts += ["## How to read this", _list(report.reading), "## How to reproduce this", *_origins(report.origins)]
     if report.commands:
-        parts += ["Each cell by itself:", _block("\n".join(command for _, command in report.commands))]
+        lines = joined(command for _, command in report.commands)
+        parts += ["The measured cells again, in as few commands as possible:", _block("\n".join(lines))]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

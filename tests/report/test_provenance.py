@@ -2,7 +2,7 @@
 
 import json
 
-from samplerbench.report.provenance import commands, origin
+from samplerbench.report.provenance import commands, joined, origin
 from samplerbench.store.results import load
 
 
@@ -18,7 +18,8 @@ def test_every_cell_has_the_command_that_its_row_recorded(tmp_path, write_run, c
     assert commands(results.rows) == [("ddim[eta=0.5], 10 steps", line), ("dopri5", "bench run --methods dopri5")]
     assert bench_report(tmp_path).exit_code == 0
     assert (
-        f"Each cell by itself:\n\n    {line}\n    bench run --methods dopri5\n" in (tmp_path / "report.md").read_text()
+        f"few commands as possible:\n\n    {line}\n    bench run --methods dopri5\n"
+        in (tmp_path / "report.md").read_text()
     )
     assert "<pre>bench run --methods &#39;ddim[eta=0.5]&#39; --steps 10</pre>" in (tmp_path / "report.html").read_text()
 
@@ -42,3 +43,15 @@ def test_a_run_in_several_sessions_has_the_commands_of_all(tmp_path, write_run, 
     assert found["command"] == "bench run --methods a; bench run --methods b"
     assert found["commit"] == "c, d+"
     assert found["started"] == session["utc"]
+
+
+def test_commands_that_differ_in_method_and_steps_are_joined_into_exactly_their_cells():
+    lines = [f"bench run --methods {method} --steps {steps} --seeds 0-4" for method in ("a", "b") for steps in (1, 2)]
+    lines += ["bench run --methods 'c[eta=0.5]' --steps 1 --seeds 0-4", "bench run --methods d --seeds 0-4"]
+    lines += ["bench run --methods a --steps 1 --guidance 2 --seeds 0-4"]
+    assert joined(lines) == [
+        "bench run --methods a,b --steps 1,2 --seeds 0-4",
+        "bench run --methods 'c[eta=0.5]' --steps 1 --seeds 0-4",
+        "bench run --methods d --seeds 0-4",
+        "bench run --methods a --steps 1 --guidance 2 --seeds 0-4",
+    ]
