@@ -1,12 +1,26 @@
 """samplerbench: speed and quality of few-step generative samplers, with counted evaluations and honest floors."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from samplerbench.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+    import torch
+
+    from samplerbench.methods import Method
+    from samplerbench.store.results import Results
+
+    def report(*runs: str | Path, output: str | Path | None = None, mixed: bool = False) -> Path:
+        """See `samplerbench.report`, the package, which is called."""
+
+    Counts = Sequence[int | str] | str | int
+else:
+    from samplerbench import report
 
 # OpenMP's threads spin at barriers: on a busy machine a forward pass then takes several times as long. libgomp reads
 # this when torch loads it.
@@ -14,18 +28,47 @@ if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "1000"
 
 __version__ = "0.2.0"
-__all__ = ["InputError", "__version__", "run"]
+__all__ = ["InputError", "__version__", "load", "report", "run"]
+
+# torch takes seconds to import, and pandas a part of one: only inside the functions that need them.
 
 
-def run(**options: Any) -> "pd.DataFrame":
+def run(
+    methods: "Sequence[str | Method] | str | Method" = ("ddpm", "ddim", "pf_ode", "flow"),
+    *,
+    steps: "Counts | None" = None,
+    nfe: "Counts | None" = None,
+    dataset: str | None = None,
+    recipe: str | None = None,
+    grid: "Sequence[str | Path] | str | Path | None" = None,
+    guidance: "Sequence[str | float] | str | float | None" = None,
+    samples: int | None = None,
+    seeds: "Counts | None" = None,
+    batch_size: int = 256,
+    metrics: "Sequence[str] | str | None" = None,
+    device: "str | torch.device" = "auto",
+    dtype: "str | torch.dtype" = "float32",
+    compile: bool = False,
+    output: "str | Path | None" = None,
+    save_images: bool = False,
+    timing: bool = True,
+    quality: bool = True,
+    preset: str | None = None,
+    weights: "str | Path | None" = None,
+    data_root: "str | Path | None" = None,
+    download: bool = False,
+) -> "pd.DataFrame":
     """Run a sweep as `bench run` does, and return its results, one row a cell.
 
-    The options are the fields of `samplerbench.sweep.options.Sweep`, named as on the command line:
-    run(methods="ddim,flow", steps=[10, 50]). The run directory is written as well; the frame's `attrs["output"]` names
-    it. Raises InputError, or SpecError or CheckpointError, for what cannot be run; a cell that fails is a row that says
-    why.
+    The options are those of the command line, which `bench run --help` explains; --no-timing is timing=False. Several
+    values are a sequence, or text as on the command line: run("ddim,flow", steps=[10, 50], seeds="0-4"). The run
+    directory is written as well, and the frame's `attrs["output"]` names it. A cell that fails is a row that says why.
+    Raises InputError, or SpecError or CheckpointError, for what cannot be run.
     """
-    # torch takes seconds to import: only when something runs.
+    return _run(**locals())
+
+
+def _run(**options: Any) -> "pd.DataFrame":
     from samplerbench.report.write import write
     from samplerbench.sweep.options import Sweep
     from samplerbench.sweep.session import Session
@@ -43,3 +86,13 @@ def run(**options: Any) -> "pd.DataFrame":
     frame = session.store.frame()
     frame.attrs["output"] = str(session.store.folder)
     return frame
+
+
+def load(run: "str | Path") -> "Results":
+    """The results of a run directory, or of a report of several: `.rows` (a DataFrame), `.facts` and `.arrays(cell)`.
+
+    Raises InputError if there are none.
+    """
+    from samplerbench.store.results import load
+
+    return load(Path(run))

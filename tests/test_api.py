@@ -1,16 +1,22 @@
 """`samplerbench.run`, as a user calls it."""
 
+import inspect
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import samplerbench
+from samplerbench.methods import get
 from samplerbench.store.columns import NAMES
 from samplerbench.store.run_directory import read_results
+from samplerbench.sweep.normalise import normalise
+from samplerbench.sweep.options import Sweep
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,63 @@ def test_the_run_directory_holds_the_same_rows_and_a_report(frame):
     assert {"results.csv", "run.json", "report.md", "report.html", "pictures", "raw"} <= {
         path.name for path in folder.iterdir()
     }
+
+
+def test_the_signature_is_that_of_the_command_line():
+    parameters = inspect.signature(samplerbench.run).parameters
+    assert {name: each.default for name, each in parameters.items()} == {
+        field.name: field.default for field in fields(Sweep)
+    }
+
+
+def test_a_run_is_loaded_and_reported_again(frame):
+    folder = Path(frame.attrs["output"])
+    results = samplerbench.load(folder)
+    pd.testing.assert_frame_equal(results.rows[frame.columns], frame)
+    first = results.arrays(frame["cell"][0])
+    assert first["images"].shape == (16, 1, 8, 8)
+    assert first["fid"].tolist() == [pytest.approx(frame["fid"][0])]
+    with pytest.raises(samplerbench.InputError, match="No row has the cell 'x'"):
+        results.arrays("x")
+    (folder / "report.html").unlink()
+    assert samplerbench.report(str(folder)) == folder / "report.html"
+    assert (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timing": "no"}, "timing is True or False, not 'no'"),
+        ({"samples": 80.5}, "--samples takes whole numbers"),
+        ({"dataset": 3}, "--dataset takes a name, not 3"),
+        ({"batch_size": "many"}, "--batch-size takes whole numbers"),
+        ({"seeds": []}, "--seeds is empty"),
+    ],
+    ids=str,
+)
+def test_a_value_of_the_wrong_type_is_an_input_error(options, message):
+    with pytest.raises(samplerbench.InputError, match=message):
+        samplerbench.run("ddim", **options)
+
+
+def test_single_values_paths_and_objects_are_taken_as_they_are(tmp_path):
+    checked = normalise(
+        Sweep(
+            get("ddim[eta=0.5]"),
+            steps=3,
+            seeds=2,
+            guidance=2,
+            batch_size="8",
+            output=tmp_path,
+            weights=tmp_path,
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+            metrics="fid",
+        )
+    )
+    assert (checked.methods, checked.steps, checked.seeds) == (("ddim[eta=0.5]",), (3,), (2,))
+    assert (checked.guidance, checked.batch_size, checked.output) == (("2",), 8, str(tmp_path))
+    assert (checked.device, checked.dtype, checked.weights) == ("cpu", "float32", str(tmp_path))
 
 
 def test_wrong_input_is_an_input_error():

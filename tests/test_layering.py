@@ -38,7 +38,8 @@ ALLOWED = {
     "testing": {"methods", "models", "data", "metrics", "sampling", "networks", "store", "errors"},
     "cli": {"report", "regression", "training", "sweep", "metrics", "sampling", "networks", "data", "store", "models",
             "methods", "testing", *GROUND},
-    "": {"cli", "report", "sweep", "errors"},  # the package itself: `samplerbench.run` and `python -m samplerbench`
+    # The package itself: `samplerbench.run`, and `python -m samplerbench`.
+    "": {"cli", "report", "sweep", "store", "methods", "errors"},
 }  # fmt: skip
 # The same among the families of methods.
 FAMILIES = {
@@ -208,7 +209,7 @@ def test_files_and_functions_are_small():
 
 
 def test_the_top_of_the_package_can_be_read_at_a_glance():
-    elsewhere = {"methods", "models", "testing", "__pycache__"}  # in a wheel they lie inside
+    elsewhere = {"methods", "models", "testing", "__pycache__", "py.typed"}  # in a wheel they lie inside
     entries = {entry.name for entry in FOLDERS["samplerbench"].iterdir()} - elsewhere
     assert len(entries) <= 14, sorted(entries)
 

@@ -100,7 +100,7 @@ def test_own_model_snippets_match_the_diffusers_scheduler():
         up_block_types=("UpBlock2D", "UpBlock2D"),
         norm_num_groups=8,
     ).eval()
-    first, second = python_blocks("docs/own-model.md")
+    first, second = python_blocks("docs/models.md")
     names = run(second, **run(first, unet=unet, shape=(2, 1, 8, 8)))
     assert names["images"].isfinite().all()
 

@@ -72,8 +72,8 @@ def _row(kind: Kind, name: str) -> list[str]:
         plugin = kind.registry.get(name)
         return [_signature(plugin), *kind.facts(plugin), _summary(plugin)]
     except (Exception, SystemExit) as error:
-        kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
-        return [name, f"fails: {kind}{' '.join(str(error).split())}"]
+        prefix = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
+        return [name, f"fails: {prefix}{' '.join(str(error).split())}"]
 
 
 def _signature(plugin: Plugin) -> str:

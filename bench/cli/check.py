@@ -43,7 +43,8 @@ def check(context: click.Context, plugin: str) -> None:
     if plugin.partition("[")[0] in METHODS.names():
         plugin = f"method:{plugin}"
     kind, spec = located(plugin)
-    functions, outcomes = list(checks(plugin)), []
+    functions = list(checks(plugin))
+    outcomes: list[Outcome] = []
     if show(_events(spec, functions, outcomes)):
         context.exit(INTERRUPTED)
     click.echo("\n".join(_report(kind, spec, outcomes)))

@@ -32,9 +32,9 @@ def latex(results: Results, columns: str | None = None) -> str:
         return f"% {NOTHING}\n"
     rows = shown.drop(index=[FLOOR, CEILING], errors="ignore")
     same = [column for column in SAID_ONCE if column in shown and rows[column].nunique() == 1]
-    cells = _with_failures(shown, results)
+    cells, dropped = _with_failures(shown, results), list[str]()
     if columns:
-        cells, dropped = chosen(cells, columns), []
+        cells = chosen(cells, columns)
     else:
         cells, dropped = _fitting(cells.drop(columns=[*LEFT_OUT, *same], errors="ignore"), results)
 

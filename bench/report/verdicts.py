@@ -25,7 +25,8 @@ def compared(group: Results) -> dict[str, str]:
 
 def verdicts(group: Results) -> list[str]:
     """A sentence for each budget, for the rows of one protocol; budgets with the same verdict share one."""
-    rows, found, undecided = group.scored, [], True
+    rows, undecided = group.scored, True
+    found: list[str] = []
     for metric, label in compared(group).items():
         each = budgets(rows[rows[metric].notna()], metric)
         found += _sentences(each, metric, label)

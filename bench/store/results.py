@@ -65,6 +65,17 @@ class Results:
         """The rows with a FID and a latency."""
         return self.scored[self.scored["latency_s"].notna()]
 
+    def arrays(self, cell: str) -> dict[str, np.ndarray]:
+        """What the row of this `cell` was made from: seconds of each round, values per seed block, first images.
+
+        images: uint8 (n, C, H, W). latency_s, inside_s, forward_s: (rounds,). Each metric's name: (blocks,).
+        Empty if nothing was kept. Raises InputError if the file is damaged, or no row has this cell.
+        """
+        runs = self.rows.loc[self.rows["cell"] == cell, "run"]
+        if runs.empty:
+            raise InputError(f"No row has the cell {cell!r}: take it from the column `cell`.")
+        return self.raw(runs.iloc[0], cell)
+
     def raw(self, run: str, stem: str) -> dict:
         """The raw data that a run stored under `stem`; a merged report has one folder for each run.
 

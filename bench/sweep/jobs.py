@@ -62,7 +62,9 @@ def expand(sweep: CheckedSweep) -> list[Job]:
         raise InputError("--grid has no effect: every method here brings its own times.")
     for name in set(sweep.grid or ()) - {DEFAULT_GRID}:
         get_grid(name)
-    guidances = [get_guidance(spec) for spec in sweep.guidance or ()] or [None]
+    guidances: list[Guidance | None] = [None]
+    if sweep.guidance:
+        guidances = [get_guidance(spec) for spec in sweep.guidance]
     jobs = [job for method in methods for job in _all_jobs(method, guidances, sweep)]
     return _skip_missing_grids(jobs)
 

@@ -30,6 +30,7 @@ OF_QUALITY = ("samples", "metrics", "seeds", "data_root", "download", "save_imag
 
 def normalise(sweep: Sweep) -> CheckedSweep:
     """The same sweep with lists parsed and defaults filled in. Raises InputError or SpecError."""
+    sweep = _as_text(sweep)
     _reject_idle_options(sweep)
     given: dict[str, Any] = {field.name: getattr(sweep, field.name) for field in fields(Sweep)}
     parsed = {
@@ -48,6 +49,17 @@ def normalise(sweep: Sweep) -> CheckedSweep:
     checked = CheckedSweep(**given | parsed | paths)
     _check_values(checked)
     return _for_exact_data(checked) if is_exact(checked) else checked
+
+
+def _as_text(sweep: Sweep) -> Sweep:
+    """The sweep with names as text, so that Python may give a torch.device or a torch.dtype. Raises InputError."""
+    for name in ("dataset", "recipe", "preset"):
+        if not isinstance(value := getattr(sweep, name), str | None):
+            raise InputError(f"--{name} takes a name, not {value!r}.")
+    for name in ("timing", "quality", "compile", "download", "save_images"):
+        if not isinstance(value := getattr(sweep, name), bool):
+            raise InputError(f"{name} is True or False, not {value!r}.")
+    return replace(sweep, device=str(sweep.device), dtype=str(sweep.dtype).removeprefix("torch."))
 
 
 def is_exact(sweep: CheckedSweep) -> bool:
@@ -158,9 +170,12 @@ def _seeds(value: Counts) -> tuple[int, ...]:
 
 def _whole(text: str | int, option: str) -> int:
     try:
-        return int(text)
+        number = int(text)
+        if isinstance(text, str) or number == text:
+            return number
     except (TypeError, ValueError):
-        raise InputError(f"{option} takes whole numbers separated by commas, not {text!r}.") from None
+        pass
+    raise InputError(f"{option} takes whole numbers separated by commas, not {text!r}.")
 
 
 def default_output(sweep: CheckedSweep, key: str) -> Path:
