@@ -1,6 +1,7 @@
 """Plug-ins with options: they print as `name[key=value]` and parse back."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields, is_dataclass
@@ -20,6 +21,7 @@ from typing import (
     get_type_hints,
 )
 
+OURS = "samplerbench."  # the modules of our own plug-ins
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 SPEC = re.compile(r"\s*(?P<name>[^\[\]]+?)\s*(\[(?P<options>[^\[\]]*)\])?\s*")
 
@@ -92,7 +94,7 @@ class Registry(Generic[T]):
         def enter(cls: type[T]) -> type[T]:
             if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a valid {self.kind} name: use a-z, 0-9, _ and - after a letter.")
-            if name in self._classes:
+            if name in self._classes and not self._cedes(name, cls):
                 raise ValueError(f"A {self.kind} named {name!r} is already registered: {self._classes[name]!r}.")
             if not (isinstance(cls, type) and issubclass(cls, self.base)):
                 raise TypeError(f"The {self.kind} {name!r} must be a subclass of {self.base.__name__}, not {cls!r}.")
@@ -106,6 +108,14 @@ class Registry(Generic[T]):
             return cls
 
         return enter
+
+    def _cedes(self, name: str, cls: type) -> bool:
+        """Whether another package's plug-in, imported before ours, has taken our name: then it is left out."""
+        other = self._classes[name]
+        if not cls.__module__.startswith(OURS) or other.__module__.startswith(OURS):
+            return False
+        warnings.warn(f"The {self.kind} {name!r} of {other.__module__} was left out: the name is taken.", stacklevel=3)
+        return True
 
     def names(self) -> list[str]:
         """All registered names, sorted."""
