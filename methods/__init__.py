@@ -1,7 +1,7 @@
 """Samplers, training recipes, time grids and guidance. A plug-in is one file here, or another package's entry point."""
 
 from samplerbench.methods.core.capabilities import CAPABILITIES, DENOISER, unmet
-from samplerbench.methods.core.contract import EXCESS, UNANNOUNCED, ContractError, Limit
+from samplerbench.methods.core.contract import EXCESS, FAULTS, UNANNOUNCED, ContractError, Limit
 from samplerbench.methods.core.discovery import import_files, load_entry_points
 from samplerbench.methods.core.field import Field, Prediction, Target, weights
 from samplerbench.methods.core.grid import GRIDS, Grid
@@ -26,8 +26,8 @@ from samplerbench.methods.core.sampler import Sampler, sample, trajectory
 from samplerbench.methods.core.tuned_grid import TunedGrid, get_grid, is_grid_file
 
 __all__ = [
-    "CAPABILITIES", "DENOISER", "EXCESS", "GRIDS", "GUIDANCES", "METHODS", "RECIPES", "UNANNOUNCED", "VE", "VP",
-    "Between", "Classifier", "ContractError", "Cosine", "Denoising", "DiscreteVP", "Field", "Grid", "Guidance",
+    "CAPABILITIES", "DENOISER", "EXCESS", "FAULTS", "GRIDS", "GUIDANCES", "METHODS", "RECIPES", "UNANNOUNCED", "VE",
+    "VP", "Between", "Classifier", "ContractError", "Cosine", "Denoising", "DiscreteVP", "Field", "Grid", "Guidance",
     "GuidedField", "Guides", "Limit", "Linear", "Method", "Moment", "Noise", "Path", "Plugin", "Prediction", "Recipe",
     "Registry", "Sampler", "SpecError", "SubVP", "Target", "Trigonometric", "TunedGrid", "get", "get_grid",
     "get_guidance", "get_recipe", "import_files", "is_grid_file", "load_entry_points", "nearest", "posterior_std",

@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import (
+    FAULTS,
     GRIDS,
     GUIDANCES,
     METHODS,
@@ -71,7 +72,7 @@ def _row(kind: Kind, name: str) -> list[str]:
     try:
         plugin = kind.registry.get(name)
         return [_signature(plugin), *kind.facts(plugin), _summary(plugin)]
-    except (Exception, SystemExit) as error:
+    except FAULTS as error:
         prefix = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
         return [name, f"fails: {prefix}{' '.join(str(error).split())}"]
 

@@ -60,13 +60,15 @@ def _events(spec: str, functions: Sequence[tuple[str, Callable]], outcomes: list
 
 def _outcome(name: str, function: Callable[[], str | None]) -> Outcome:
     variant, _, check = name.rpartition("-")
+    from samplerbench.methods import FAULTS
+
     try:
         return Outcome(check, variant, "ok", function() or "")
     except AssertionError as error:
         return Outcome(check, variant, "FAILED", str(error))
     except SkipTest as reason:
         return Outcome(check, variant, "skipped", str(reason))
-    except (Exception, SystemExit) as error:  # a plug-in may raise anything
+    except FAULTS as error:  # a plug-in may raise anything
         return Outcome(check, variant, "FAILED", f"{variant} raises {type(error).__name__}: {error}")
 
 

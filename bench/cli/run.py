@@ -76,9 +76,9 @@ def _write_report(folder: Path) -> None:
 
     try:
         written = write(folder)
-    except (InputError, OSError) as error:
+    except Exception as error:  # also of a plug-in's columns: nothing that was measured is lost
         cause = error.__cause__ or error
-        reason = cause.strerror if isinstance(cause, OSError) else cause
+        reason = cause.strerror if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
         raise InputError(
             f"The report could not be written ({reason}), but all rows are in {folder / 'results.csv'}: "
             f"`bench report {folder}` writes it later."

@@ -9,8 +9,13 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def ticks(values: Iterable[float], few: int = 0) -> list[float]:
-    """Round numbers from a decade below positive values to one above, or the values themselves if fewer than `few`."""
-    distinct = sorted(set(values))
+    """Round numbers from a decade below the values to one above, or the values themselves if fewer than `few`.
+
+    Values of 0, such as the NFE of a method that never calls the network, have no place on the axis.
+    """
+    distinct = sorted({value for value in values if value > 0})
+    if not distinct:
+        return []
     if len(distinct) < few:
         return [a for a, b in zip(distinct, [*distinct[1:], inf], strict=True) if b > CROWDED * a]
     low, high = distinct[0], distinct[-1]

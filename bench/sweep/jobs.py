@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from samplerbench.errors import InputError
 from samplerbench.methods import (
     DENOISER,
+    FAULTS,
     METHODS,
     Guidance,
     Method,
@@ -32,7 +33,7 @@ class Job:
 
     sampler: Sampler
     skip: str = ""
-    fault: Exception | SystemExit | None = None
+    fault: BaseException | None = None
 
     @property
     def recipe(self) -> str:
@@ -73,13 +74,16 @@ def _describes_itself(method: Method) -> bool:
     """Whether the properties of a method can be read; if not, its cells fail."""
     try:
         _ = method.adaptive, method.takes_grid
-    except (Exception, SystemExit):
+    except FAULTS:
         return False
     return True
 
 
 def _all_jobs(method: Method, guidances: Sequence[Guidance | None], sweep: CheckedSweep) -> list[Job]:
-    """The cells of a method. If it raises anything but SpecError, each of them has that as its fault."""
+    """The cells of a method. If it raises anything, each of them has that as its fault.
+
+    Raises SpecError if it names a recipe or a grid that does not exist.
+    """
     recipe = _recipe(method, sweep)
     try:
         return [
@@ -88,9 +92,9 @@ def _all_jobs(method: Method, guidances: Sequence[Guidance | None], sweep: Check
             for guidance in guidances
             for job in _jobs(method, recipe, grid, guidance, sweep)
         ]
-    except SpecError:
-        raise
-    except (Exception, SystemExit) as error:
+    except SpecError as error:  # what the user named has been checked
+        raise SpecError(f"The method {method.name} cannot run: {error}") from error
+    except FAULTS as error:
         counts = sweep.steps or (() if sweep.nfe else DEFAULT_STEPS)
         return [Job(Sampler(method, steps, trained=recipe), fault=error) for steps in counts or (None,)]
 

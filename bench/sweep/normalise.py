@@ -8,7 +8,7 @@ from typing import Any
 
 from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError
-from samplerbench.methods import METHODS, SpecError, get_guidance, get_recipe, nearest, split_specs
+from samplerbench.methods import FAULTS, METHODS, SpecError, get_grid, get_guidance, get_recipe, nearest, split_specs
 from samplerbench.models import PRESETS
 from samplerbench.networks.devices import DTYPES
 from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK
@@ -129,14 +129,20 @@ def _every(specs: Iterable[str]) -> list[str]:
 
 
 def _usable() -> list[str]:
-    """All methods but those that name an unknown recipe, which a warning names."""
+    """All methods but those that name an unknown recipe or grid, for which there is a warning."""
     found = []
     for name in METHODS.names():
         try:
-            get_recipe(METHODS.get(name).recipe)
-            found.append(name)
+            method = METHODS.get(name)
+            get_grid(method.grid or "uniform")
+            get_recipe(method.recipe)
+            get_recipe(method.checkpoint(method.nearest_steps(DEFAULT_STEPS[0])))
         except SpecError as error:
             warnings.warn(f"The method {name} was left out: {error}", stacklevel=2)
+            continue
+        except FAULTS:  # its cells fail with the reason
+            pass
+        found.append(name)
     return found
 
 

@@ -11,7 +11,7 @@ import torch
 
 from samplerbench.data.dataset import displayed
 from samplerbench.errors import WriteError
-from samplerbench.methods import ContractError, Method
+from samplerbench.methods import FAULTS, ContractError, Method
 from samplerbench.metrics.scoring import summarise
 from samplerbench.networks.closed_form import one_thread
 from samplerbench.sampling import reference
@@ -44,7 +44,7 @@ def measure_row(
         quality = summarise(scores, prepared.scorer.columns)
     except WriteError:
         raise
-    except (Exception, SystemExit) as error:  # a plug-in may raise anything
+    except FAULTS as error:  # a plug-in may raise anything
         if prepared.device.type == "cuda":
             torch.cuda.empty_cache()
         store.add_traceback(str(row["cell"]), "".join(traceback.format_exception(error)))

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 EXCESS = 10  # a run is stopped at this many times the announced evaluations
+FAULTS = (Exception, SystemExit, GeneratorExit)  # what a plug-in may raise; Ctrl-C is the user's
 UNANNOUNCED = 20_000  # evaluations per image, and states, of a run that announces none
 
 
@@ -30,7 +31,7 @@ class Limit:
         if tuple(x.shape[1:]) != self.shape:
             raise ContractError(f"{self.method} evaluates the network on shape {tuple(x.shape)}, not {self.shape}")
         if spent > self.evaluations:
-            raise ContractError(f"{self.method} was stopped after {self.evaluations:.0f} evaluations in one run")
+            raise ContractError(f"{self.method} was stopped: more than {self.evaluations:.0f} evaluations in one run")
 
 
 def checked_states(method: str, made: Any, x: Tensor, times: Tensor, steps: int | None) -> Iterator[Tensor]:

@@ -147,7 +147,9 @@ class Registry(Generic[T]):
         cls = self.lookup(match["name"])
         options = _parse_options(cls, match["options"])
         try:
-            return cls(**options)
+            made = cls(**options)
+            str(made)
+            return made
         except SpecError:
             raise
         except Exception as error:

@@ -6,6 +6,7 @@ from matplotlib.colors import same_color
 
 from samplerbench.report import render_matplotlib, render_plotly
 from samplerbench.report.chart import CEILING, FLOOR, FRONT, PUBLISHED, WORSE, charts, legend, looks
+from samplerbench.report.ticks import ticks
 from samplerbench.store.results import load
 
 
@@ -136,3 +137,8 @@ def test_published_results_are_points_of_the_chart(tmp_path, write_run, cell):
 def test_names_are_escaped(tmp_path, write_run, cell):
     (quality, _) = drawn(load(write_run(tmp_path, cell("a", 5.0, options="x=<b>"))))
     assert "a[x=&lt;b&gt;]" in render_plotly.figure(quality).data[1].hovertext[0]
+
+
+def test_a_method_that_never_calls_the_network_has_no_place_on_the_axis_of_evaluations():
+    assert ticks([0, 0]) == ticks([]) == []
+    assert ticks([0, 5, 10], few=3) == [5, 10]

@@ -71,5 +71,5 @@ def test_the_network_is_evaluated_on_images_and_not_without_end():
     limit.check(images, 6)
     with pytest.raises(ContractError, match=r"m evaluates the network on shape \(3, 4\), not \(1, 2, 2\)"):
         limit.check(images.flatten(1), 3)
-    with pytest.raises(ContractError, match="m was stopped after 6 evaluations"):
+    with pytest.raises(ContractError, match="m was stopped: more than 6 evaluations"):
         limit.check(images, 7)

@@ -135,13 +135,13 @@ def test_plugins_are_loaded_before_every_look_up():
 
 def test_a_plug_in_that_takes_our_name_before_ours_is_imported_is_left_out():
     def made(module):
-        return dataclass(frozen=True)(type("Square", (Shape,), {"__module__": module}))
+        return dataclass(frozen=True)(type("Robot", (Plugin,), {"__module__": module}))
 
-    registry = Registry("shape", Shape)
-    registry.register("square")(made("someones.shapes"))
-    ours = made("samplerbench.shapes")
-    with pytest.warns(UserWarning, match="The shape 'square' of someones.shapes was left out: the name is taken"):
-        registry.register("square")(ours)
-    assert registry.lookup("square") is ours
+    registry = Registry("toy", Plugin)
+    registry.register("robot")(made("someones.toys"))
+    ours = made("samplerbench.toys")
+    with pytest.warns(UserWarning, match="The toy 'robot' of someones.toys was left out: the name is taken"):
+        registry.register("robot")(ours)
+    assert registry.lookup("robot") is ours
     with pytest.raises(ValueError, match="already registered"):
-        registry.register("square")(made("someones.shapes"))
+        registry.register("robot")(made("someones.toys"))
