@@ -94,13 +94,13 @@ def _events(session: "Session") -> Iterator[Event]:
     total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
     if done:
         yield Line(f"{done} of {total} cells are already measured in {session.store.folder}")
-    yield _sweep_bar(done, total)
     for event in session.execute():
         match event:
             case Note(text):
                 yield Line(text)
             case CellStarted(job, progress):
                 name = ", ".join(filter(None, (str(job), job.sampler.grid)))
+                yield _sweep_bar(done, total)  # not before the directory is found to be free
                 yield _cell_bar(name, progress)
             case CellFinished(row):
                 done += 1

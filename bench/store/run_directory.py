@@ -26,7 +26,8 @@ from samplerbench.store.sessions import with_session, wrong_facts
 from samplerbench.store.stored_rows import StoredRows, read_rows
 
 LOCK = "run.lock"
-UNFINISHED = ("*.csv.partial", "*.json.partial", "raw/*.partial", "images/*.partial")  # a killed run leaves them
+# What a killed run leaves behind.
+UNFINISHED = ("*.csv.partial", "*.json.partial", "raw/*.partial", "images/*.partial", "tracebacks/*.partial")
 _WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
 
 Arrays = Mapping[str, np.ndarray]
