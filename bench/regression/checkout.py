@@ -18,6 +18,7 @@ from samplerbench.regression.packages import imports
 from samplerbench.store.repository import git
 
 PREFIX = "samplerbench-against-"  # of the temporary folders; the process id follows
+CHECKPOINTS = "checkpoints"  # `networks.checkpoints.FOLDER`, without the torch that its module imports
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def both_checkouts(reference: str) -> Iterator[tuple[Checkout, Checkout]]:
         try:
             _git("worktree", "add", "--detach", str(tree), commit)
             (tree / prefix).mkdir(parents=True, exist_ok=True)
+            _share_checkpoints(root / prefix, tree / prefix)
             _copy_working_tree(root, snapshot)
             yield (
                 Checkout(reference, tree, tree / prefix, imports(tree, prefix, tree, folder / "commit")),
@@ -67,6 +69,12 @@ def both_checkouts(reference: str) -> Iterator[tuple[Checkout, Checkout]]:
         finally:
             if tree.exists():
                 _git("worktree", "remove", "--force", str(tree))
+
+
+def _share_checkpoints(folder: Path, other: Path) -> None:
+    """Let the commit find the user's own checkpoints, which git ignores, as the working tree does."""
+    if (folder / CHECKPOINTS).is_dir() and not (other / CHECKPOINTS).exists():
+        (other / CHECKPOINTS).symlink_to((folder / CHECKPOINTS).resolve())
 
 
 @contextmanager

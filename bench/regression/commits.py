@@ -92,15 +92,9 @@ def _compare_pairs(rule: Rule, cell: str, timed: Sequence[tuple[float, float]]) 
 
 def _options(sweep: str | None) -> list[str]:
     """The options of `bench run` for both checkouts. Raises InputError."""
-    from samplerbench.networks.checkpoints import (
-        FOLDER,
-    )  # imports torch, which `bench compare` of two files does not need
-
     options = split_options(PROFILE if sweep is None else sweep)
     if "--output" in options:
         raise InputError("--run takes no --output: each commit gets a folder of its own.")
-    if "--weights" not in options and Path(FOLDER).is_dir():
-        options += ["--weights", str(Path(FOLDER).resolve())]  # ignored by git: both commits take the same
     return options
 
 

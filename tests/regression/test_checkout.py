@@ -43,6 +43,16 @@ def test_the_commit_is_checked_out_beside_the_working_tree_which_stays_as_it_is(
     assert git("status", "--porcelain").splitlines() == [" M value", "?? new"]
 
 
+def test_both_find_the_checkpoints_of_the_current_folder_which_git_ignores(commit, monkeypatch):
+    commit({"inner/value": "1", ".gitignore": "checkpoints"})
+    write({"inner/checkpoints/digits/flow.safetensors": "weights"})
+    monkeypatch.chdir("inner")
+    with both_checkouts("HEAD") as checkouts:
+        found = [checkout.folder / "checkpoints/digits/flow.safetensors" for checkout in checkouts]
+        assert [file.read_text() for file in found] == ["weights"] * 2
+    assert Path("checkpoints/digits/flow.safetensors").exists()
+
+
 def test_the_commit_is_removed_after_an_error(git, commit):
     commit({"value": "1"})
     with pytest.raises(KeyError), both_checkouts("HEAD") as (before, _):

@@ -145,16 +145,6 @@ def test_thresholds_apply_to_both_kinds_of_fields(commit, change, rows):
     assert {verdict.status for verdict in verdicts} == {"ok"}
 
 
-def test_both_commits_take_the_checkpoints_of_the_current_folder(commit, rows):
-    commit(rows(1.0))
-    Path("checkpoints").mkdir()
-    compare_commits("HEAD", "--steps 5", RULES)
-    compare_commits("HEAD", "--steps 5 --weights=other", RULES)
-    first, second = (Path("log").read_text().splitlines()[index] for index in (0, -1))
-    assert first == f"run --steps 5 --weights {Path('checkpoints').resolve()}"
-    assert second == "run --steps 5 --weights other"
-
-
 def test_a_commit_from_before_the_package_had_its_name_is_refused(git, commit, change, rows, monkeypatch, tmp_path):
     """It would import the installed samplerbench, and pass whatever it does."""
     Path("setup.py").unlink()
