@@ -5,48 +5,19 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from samplerbench.report.axes import FEW, Axis, cost_axis, end_of_axis, value_axis
 from samplerbench.report.columns import fid_heading, fid_value, heading_of
 from samplerbench.report.formats import number, step_count
+from samplerbench.report.looks import GREY, SYMBOLS, Look
 from samplerbench.report.published import comparable
 from samplerbench.report.ranking import pareto, regressions_in_nfe
 from samplerbench.report.table import seconds_per_image
-from samplerbench.report.ticks import tick_text, ticks
 from samplerbench.store.results import Results
 
-# Readable on white and on black. Ten colours and seven symbols pair up in seventy ways before one repeats.
-COLOURS = "#3b82d6 #e07b27 #2f9e5f #d64545 #8e62d0 #a8743f #d658a8 #1fa3b5 #96940f #7d8590".split()
-SYMBOLS = {
-    "circle": "●",
-    "square": "■",
-    "diamond": "◆",
-    "triangle-up": "▲",
-    "star": "★",
-    "triangle-down": "▼",
-    "x": "✖",
-}
-DASHES = ["solid", "dash", "dot", "dashdot"]  # the next one whenever the colours are used up
-GOLD, RED, GREY = "#d9a400", "#e5383b", "#888888"
+GOLD, RED = "#d9a400", "#e5383b"
 FRONT, WORSE, FLOOR, CEILING, PUBLISHED = "Pareto front", "worse", "floor", "ceiling", "published"
+EDGE = 1.03  # factor from a point on the edge to the end of the axis
 NFE = "network evaluations per image (NFE)"
-FEW = 8  # distinct NFEs that can all be ticks
-FAR = 10  # times the highest FID: a ceiling beyond would squeeze everything else
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a method is drawn in every chart. symbol: a key of `SYMBOLS`. dash: one of `DASHES`."""
-
-    colour: str
-    symbol: str
-    dash: str
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A logarithmic axis. ticks: positions and their text."""
-
-    title: str
-    ticks: list[tuple[float, str]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +27,12 @@ class Points:
     x: list[float] = field(default_factory=list)
     y: list[float] = field(default_factory=list)
     hover: list[list[str]] = field(default_factory=list)
+
+    def beyond(self, limit: float) -> "Points":
+        """The points above the end of an axis, put on its edge."""
+        outside = [index for index, value in enumerate(self.y) if value > limit]
+        hover = [self.hover[index] for index in outside] if self.hover else []
+        return Points([self.x[index] for index in outside], [limit / EDGE] * len(outside), hover)
 
 
 @dataclass(frozen=True)
@@ -102,7 +79,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a legend, for everything called `name` in the charts. method: whether it stands for a method."""
+    """A line of a legend, for everything called `name` in the charts.
+
+    method: whether it stands for a method. focus: whether it stands out.
+    """
 
     name: str
     text: str
@@ -110,6 +90,7 @@ class Entry:
     colour: str
     shown: bool = True
     method: bool = False
+    focus: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,20 +99,6 @@ class _Cost:
 
     values: pd.Series
     spread: pd.Series | None = None
-
-
-def looks(groups: Iterable[Results]) -> dict[str, Look]:
-    """How every method is drawn, by the name of its rows."""
-    names = dict.fromkeys(name for group in groups for rows in (group.scored, group.solved) for name in rows["name"])
-    symbols = [*SYMBOLS]
-    return {
-        name: Look(
-            COLOURS[index % len(COLOURS)],
-            symbols[index % len(symbols)],
-            DASHES[index // len(COLOURS) % len(DASHES)],
-        )
-        for index, name in enumerate(names)
-    }
 
 
 def charts(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
@@ -150,12 +117,13 @@ def legend(charts: Iterable[Chart]) -> list[Entry]:
     for entry in (entry for chart in charts for entry in _entries(chart)):
         if len(entry.text) >= len(entries.get(entry.name, entry).text):  # with its note, if any chart has one
             entries[entry.name] = entry
-    return sorted(entries.values(), key=lambda entry: not entry.method)
+    return sorted(entries.values(), key=lambda entry: (not entry.focus, not entry.method))
 
 
 def _entries(chart: Chart) -> Iterator[Entry]:
     for line in chart.series:
-        yield Entry(line.name, line.name + line.note, SYMBOLS[line.look.symbol], line.look.colour, method=True)
+        yield Entry(line.name, line.name + line.note, SYMBOLS[line.look.symbol], line.look.colour, method=True,
+                    focus=line.look.focus)  # fmt: skip
     if chart.front.x:
         yield Entry(FRONT, FRONT, "▬", GOLD)
     if chart.worse.x:
@@ -172,8 +140,8 @@ def _quality(group: Results, looks: Mapping[str, Look]) -> Chart:
     return Chart(
         f"{fid} against evaluations",
         "quality",
-        Axis(NFE, _ticks([*rows["nfe"], *others["nfe"]], FEW)),
-        Axis(fid, _ticks([*rows["fid"], *others["fid"]])),
+        cost_axis(NFE, [*rows["nfe"], *others["nfe"]], FEW),
+        value_axis(fid, rows, rows["fid"], [*others["fid"], *_floor(rows)]),
         _fid_lines(group, rows, _Cost(rows["nfe"]), looks),
         front=_front(rows["nfe"], rows["fid"]),
         worse=Points(worse["nfe"].tolist(), worse["fid"].tolist()),
@@ -187,8 +155,8 @@ def _error(group: Results, looks: Mapping[str, Look]) -> Chart:
     return Chart(
         f"{error} against evaluations",
         "error",
-        Axis(NFE, _ticks(rows["nfe"], FEW)),
-        Axis(error, _ticks(rows["trajectory_rmse"])),
+        cost_axis(NFE, rows["nfe"], FEW),
+        value_axis(error, rows, rows["trajectory_rmse"]),
         [
             Series(name, looks[name], _points(each, "trajectory_rmse", _Cost(each["nfe"]), error), _fitted_order(each))
             for name, each in _methods(rows, rows["nfe"])
@@ -202,8 +170,8 @@ def _latency(group: Results, looks: Mapping[str, Look], machine: str, rows: pd.D
     return Chart(
         f"{fid} against time on {machine}",
         "latency" + f"-{index + 1}" * (index > 0),
-        Axis("milliseconds per image", _ticks(cost.values)),
-        Axis(fid, _ticks(rows["fid"])),
+        cost_axis("milliseconds per image", cost.values),
+        value_axis(fid, rows, rows["fid"], _floor(rows)),
         _fid_lines(group, rows, cost, looks),
         front=_front(cost.values, rows["fid"]),
         levels=_levels(rows),
@@ -269,13 +237,12 @@ def _front(cost: pd.Series, fid: pd.Series) -> Points:
 
 def _levels(rows: pd.DataFrame) -> list[Level]:
     """The scores of real images, and of noise."""
-    floors, ceilings = (rows[column].dropna().head(1) for column in ("fid_floor", "fid_ceiling"))
-    near = FAR * rows["fid"].max()
+    ceilings, top = rows["fid_ceiling"].dropna().head(1), end_of_axis(rows, rows["fid"])
     return [
-        *(Level(FLOOR, f"real images (floor): {number(value)}", value, "dash", True) for value in floors),
-        *(Level(CEILING, f"noise (ceiling): {number(value)}", value, "dot", value < near) for value in ceilings),
+        *(Level(FLOOR, f"real images (floor): {number(value)}", value, "dash", True) for value in _floor(rows)),
+        *(Level(CEILING, f"noise (ceiling): {number(value)}", value, "dot", bool(value < top)) for value in ceilings),
     ]
 
 
-def _ticks(values: Iterable[float], few: int = 0) -> list[tuple[float, str]]:
-    return [(place, tick_text(place)) for place in ticks(values, few)]
+def _floor(rows: pd.DataFrame) -> list[float]:
+    return rows["fid_floor"].dropna().head(1).tolist()

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from samplerbench.report import text
-from samplerbench.report.chart import Chart, Look, charts, looks
+from samplerbench.report.chart import Chart, charts
 from samplerbench.report.gallery import Gallery, gallery
+from samplerbench.report.looks import Look, looks
 from samplerbench.report.provenance import commands, origin
 from samplerbench.report.published import beside_ours
-from samplerbench.report.table import table
+from samplerbench.report.table import CEILING, FLOOR, table
 from samplerbench.report.verdicts import verdicts
 from samplerbench.store.results import Results
 
@@ -32,7 +33,8 @@ class Content:
     """A report: a section for each protocol, the table of all rows, how to read it and how to reproduce it.
 
     reading: how to read the columns. meanings: the same by heading. origins: the facts of every run by its name.
-    commands: every cell with the command that measures it again.
+    commands: every cell with the command that measures it again. merit: the rows of the table, the lowest FID first.
+    names: of the methods in charts and galleries, by row of the table.
     """
 
     title: str
@@ -43,6 +45,8 @@ class Content:
     meanings: Mapping[str, str]
     origins: Mapping[str, dict[str, str]]
     commands: list[tuple[str, str]]
+    merit: list[object]
+    names: Mapping[object, str]
 
 
 def content(results: Results) -> Content:
@@ -58,7 +62,15 @@ def content(results: Results) -> Content:
         dict(text.notes(results, shown)),
         {name: origin(facts) for name, facts in results.facts.items()},
         commands(results.rows),
+        _by_merit(results, shown),
+        results.rows["name"].to_dict() if len(results.rows) else {},
     )
+
+
+def _by_merit(results: Results, shown: pd.DataFrame) -> list[object]:
+    """Real images first, then the rows by FID, those without one, and noise."""
+    ordered = results.rows.sort_values("fid", na_position="last", kind="stable").index
+    return [index for index in dict.fromkeys([FLOOR, *ordered, CEILING]) if index in shown.index]
 
 
 def _title(results: Results) -> str:

@@ -33,12 +33,13 @@ def page(report: Content) -> str:
     return environment.get_template("report.html.jinja").render(
         report=report,
         sections=[_section(section) for section in report.sections],
-        results=_table(_reordered(report.table), report),
+        results=_table(_reordered(report.table.loc[report.merit]), report),
         failures=text.failures(report.table),
         nothing=text.NOTHING,
         published_note=text.PUBLISHED,
         style=Markup(_asset("style.css")),
         script=Markup(_asset("report.js")),
+        charts_script=Markup(_asset("charts.js")),
         library=Markup(render_plotly.library() if any(section.charts for section in report.sections) else ""),
     )
 
@@ -82,13 +83,24 @@ def _tile(name: str, tile: Tile) -> dict[str, str]:
 
 
 def _table(shown: pd.DataFrame, report: Content | None = None) -> dict:
-    """A table's headings with their explanations, and its rows of cells."""
-    meanings = report.meanings if report else {}
+    """A table's headings with their explanations, its rows of cells, and a filter that leaves some of them."""
+    meanings, names = (report.meanings, report.names) if report else ({}, {})
     heads = [
-        {"text": column, "side": alignment(column), "title": re.sub(r"[*`]", "", meanings.get(column, "Sort"))}
+        {"text": column, "side": alignment(column), "meaning": re.sub(r"[*`]", "", meanings.get(column, "")),
+         "sorted": bool(report) and column.startswith("FID")}
         for column in shown
-    ]
-    return {"heads": heads, "rows": [_row(row) for _, row in shown.iterrows()]}
+    ]  # fmt: skip
+    rows = [_row(row) | {"name": names.get(index, "")} for index, row in shown.iterrows()]
+    return {"heads": heads, "rows": rows, "example": _example(shown)}
+
+
+def _example(shown: pd.DataFrame) -> str:
+    """A filter that leaves some rows of this table."""
+    measured = shown[shown["NFE"] != ""] if "NFE" in shown else shown.iloc[:0]
+    if measured.empty or "method" not in shown:
+        return ""
+    row = measured.iloc[len(measured) // 2]
+    return f"{row['method'].partition('[')[0]} nfe:<={row['NFE']}"
 
 
 def _row(row: pd.Series) -> dict:

@@ -79,10 +79,14 @@ def budgets(rows: pd.DataFrame, metric: str = "fid") -> list[Budget]:
     A budget is an NFE that rows of at least two names spend, to within 10 %; if there is none, any NFE that leaves two
     names to compare.
     """
-    groups = nfe_groups(rows)
-    shared = [group for group in groups if group["name"].nunique() > 1]
-    found = [Budget(nfe, affordable(rows, nfe, metric)) for nfe in (group["nfe"].max() for group in shared or groups)]
+    found = [Budget(nfe, affordable(rows, nfe, metric)) for nfe in (group["nfe"].max() for group in contested(rows))]
     return [budget for budget in found if len(budget.ranks) > 1]
+
+
+def contested(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """The NFE groups in which several names compete; all groups if there is none."""
+    groups = nfe_groups(rows)
+    return [group for group in groups if group["name"].nunique() > 1] or groups
 
 
 def affordable(rows: pd.DataFrame, nfe: float, metric: str = "fid") -> list[Rank]:

@@ -4,22 +4,30 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from html import escape
+from math import log10
+from pathlib import Path
 
 import plotly.graph_objects as go
 from plotly.io import to_html
-from plotly.offline import get_plotlyjs
 
-from samplerbench.report.chart import FRONT, GOLD, GREY, PUBLISHED, RED, WORSE, Axis, Chart, Points, Series
+from samplerbench.report.axes import Axis
+from samplerbench.report.chart import FRONT, GOLD, PUBLISHED, RED, WORSE, Chart, Points, Series
+from samplerbench.report.looks import GREY
 
 GRID = "rgba(128, 128, 128, 0.25)"
 HEIGHT = 430  # pixels
+CONTEXT = 0.45  # opacity of what is not in focus
 CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False}
 
 
 @cache
 def library() -> str:
-    """plotly.js, without the addresses from which it would fetch maps: the page must work offline."""
-    return re.sub(r"https?://[\w.-]*cdn[\w./-]*", "about:blank#", get_plotlyjs())
+    """The basic bundle of plotly.js, a quarter of the whole one, which is all that scatter plots need.
+
+    Without the addresses from which it would fetch maps: the page must work offline.
+    """
+    text = (Path(__file__).parent / "templates" / "plotly-basic.min.js").read_text(encoding="utf-8")
+    return re.sub(r"https?://[\w.-]*cdn[\w./-]*", "about:blank#", text)
 
 
 def html(chart: Chart, name: str) -> str:
@@ -33,8 +41,8 @@ def figure(chart: Chart) -> go.Figure:
     if chart.front.x:
         line = {"color": GOLD, "width": 7, "shape": "hv"}
         _add(figure, FRONT, chart.front, mode="lines", line=line, opacity=0.45)
-    for series in chart.series:
-        _add_series(figure, series)
+    for series in sorted(chart.series, key=lambda series: series.look.focus):
+        _add_series(figure, series, chart.y.limits[1])
     if chart.worse.x:
         ring = {"symbol": "circle-open", "size": 18, "color": RED, "line": {"width": 2}}
         _add(figure, WORSE, chart.worse, mode="markers", marker=ring)
@@ -54,18 +62,25 @@ def _axis(axis: Axis) -> dict[str, object]:
     return {
         "title": axis.title, "type": "log", "gridcolor": GRID, "linecolor": GREY, "zeroline": False, "automargin": True,
         "tickvals": [place for place, _ in axis.ticks], "ticktext": [text for _, text in axis.ticks],
+        "range": [*map(log10, axis.limits)],
     }  # fmt: skip
 
 
-def _add_series(figure: go.Figure, series: Series) -> None:
+def _add_series(figure: go.Figure, series: Series, limit: float) -> None:
+    """The line of a method; points beyond the limit of the axis become arrows at its edge."""
     look = series.look
     bars: dict[str, object] = {"color": look.colour, "thickness": 1.2, "width": 4}
     _add(
-        figure, series.name, series.points, mode="lines+markers",
-        error_y=bars | {"array": series.above, "arrayminus": series.below} if series.above else None,
-        error_x=bars | {"array": series.beside} if series.beside else None,
-        line={"color": look.colour, "width": 1.5, "dash": look.dash}, marker={"symbol": look.symbol, "size": 8},
+        figure, series.name, series.points, mode="lines+markers", opacity=1.0 if look.focus else CONTEXT,
+        error_y=bars | {"array": series.above, "arrayminus": series.below} if series.above and look.focus else None,
+        error_x=bars | {"array": series.beside} if series.beside and look.focus else None,
+        line={"color": look.colour, "width": 2 if look.focus else 1, "dash": look.dash},
+        marker={"symbol": look.symbol, "size": 8 if look.focus else 5},
     )  # fmt: skip
+    beyond = series.points.beyond(limit)
+    if beyond.x:
+        marker = {"symbol": "arrow-up", "size": 11, "color": look.colour}
+        _add(figure, series.name, beyond, mode="markers", marker=marker, opacity=1.0 if look.focus else CONTEXT)
 
 
 def _add_levels(figure: go.Figure, chart: Chart) -> None:

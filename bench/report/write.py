@@ -12,6 +12,8 @@ from samplerbench.report.html import page
 from samplerbench.report.markdown import markdown
 from samplerbench.store.results import Results, load
 
+LINES = 8  # of the picture of samples, at most
+
 
 def write(run: Path) -> Path:
     """Write report.md, report.html and the pictures of a run directory; returns the path of report.md.
@@ -43,9 +45,16 @@ def _draw(report: Content, folder: Path) -> dict[str, str]:
     return drawn
 
 
+def _pictured(section: Section) -> list[str]:
+    """The lines of the gallery that the picture shows: those in focus, of many; report.html has all."""
+    focus = {series.name for chart in section.charts for series in chart.series if series.look.focus}
+    lines = [name for name in section.tiles.lines if name in focus]
+    return [] if len(section.tiles.lines) <= LINES else [*lines[: LINES - 1], *list(section.tiles.lines)[-1:]]
+
+
 def _pictures(section: Section) -> Iterator[tuple[str, str, Figure]]:
     """Title, stem of the file, and picture of everything in a section."""
     if section.tiles.lines:
-        yield "Samples from the same noise", "samples", render_matplotlib.samples(section.tiles)
+        yield "Samples from the same noise", "samples", render_matplotlib.samples(section.tiles, _pictured(section))
     for chart in section.charts:
         yield chart.title, chart.stem, render_matplotlib.figure(chart)

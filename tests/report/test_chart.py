@@ -5,7 +5,8 @@ import pytest
 from matplotlib.colors import same_color
 
 from samplerbench.report import render_matplotlib, render_plotly
-from samplerbench.report.chart import CEILING, FLOOR, FRONT, PUBLISHED, WORSE, charts, legend, looks
+from samplerbench.report.chart import CEILING, FLOOR, FRONT, PUBLISHED, WORSE, charts, legend
+from samplerbench.report.looks import looks
 from samplerbench.report.ticks import ticks
 from samplerbench.store.results import load
 
@@ -60,13 +61,34 @@ def test_a_method_looks_the_same_wherever_it_is_drawn(student):
             assert container.lines[0].get_marker() == render_matplotlib.MARKERS[look.symbol]
 
 
-def test_looks_are_shared_by_protocols_and_seventy_are_distinct(tmp_path, write_run, cell):
-    many = [cell(f"m{index}", 5.0) for index in range(70)]
-    one = load(write_run(tmp_path / "a", *many))
+def test_looks_are_shared_by_protocols_and_few_methods_are_all_in_colour(tmp_path, write_run, cell):
+    one = load(write_run(tmp_path / "a", *(cell(f"m{index}", 5.0 + index) for index in range(11))))
     two = load(write_run(tmp_path / "b", cell("m3", 5.0), cell("new", 6.0)))
     styles = looks([one, two])
-    assert len({(look.colour, look.symbol) for look in styles.values()}) == 70
+    assert len({(look.colour, look.symbol) for look in styles.values()}) == 12
+    assert all(look.focus for look in styles.values())
     assert looks([one])["m3"] == styles["m3"]
+
+
+def test_of_many_methods_those_that_lead_are_in_focus(tmp_path, write_run, cell):
+    rows = [cell(f"m{index}", 5.0 + index, steps=steps) for index in range(40) for steps in (10, 20)]
+    rows += [cell("ddim", 30.0), cell("quick", 20.0, steps=5)]
+    results = load(write_run(tmp_path, *rows))
+    styles = looks([results])
+    assert {name for name, look in styles.items() if look.focus} == {"m0", "quick", "ddim"}
+    (quality, _) = charts(results, styles)
+    traces = {trace.name: trace for trace in render_plotly.figure(quality).data}
+    assert traces["m0"].line.width > traces["m9"].line.width
+    (picture_legend,) = render_matplotlib.figure(quality).legends
+    assert [text.get_text() for text in picture_legend.get_texts()][-1] == "39 other methods"
+
+
+def test_an_axis_is_not_stretched_by_what_is_far_from_good(tmp_path, write_run, cell):
+    (quality, _) = drawn(load(write_run(tmp_path, cell("a", 5.0), cell("b", 6.0), cell("bad", 500.0))))
+    assert quality.y.limits[1] == pytest.approx(60)
+    arrows = [trace for trace in render_plotly.figure(quality).data if trace.marker.symbol == "arrow-up"]
+    assert [(trace.name, trace.hovertext[0].split("<br>")[3]) for trace in arrows] == [("bad", "500 ± 0.28")]
+    assert arrows[0].y[0] < 60
 
 
 def test_both_renderers_ring_what_gets_worse(student):
@@ -116,7 +138,7 @@ def test_errors_against_exact_solutions_have_a_chart_with_fitted_orders(tmp_path
 
 
 def test_the_ceiling_is_drawn_where_it_squeezes_nothing(tmp_path, write_run, cell):
-    (quality, _) = drawn(load(write_run(tmp_path, cell("a", 40.0), cell("b", 5.0))))
+    (quality, _) = drawn(load(write_run(tmp_path, cell("a", 320.0), cell("b", 40.0))))
     assert [level.drawn for level in quality.levels] == [True, True]
     lines = [line.get_ydata()[0] for line in render_matplotlib.figure(quality).axes[0].lines if len(line.get_ydata())]
     assert 311.0 in lines
@@ -131,7 +153,7 @@ def test_published_results_are_points_of_the_chart(tmp_path, write_run, cell):
     assert [*trace.x] == quality.published.x
     (points,) = [line for line in render_matplotlib.figure(quality).axes[0].lines if line.get_marker() == "d"]
     assert [*points.get_ydata()] == quality.published.y
-    assert quality.y.ticks[0][0] < min(quality.published.y)
+    assert quality.y.limits[0] < min(quality.published.y)
 
 
 def test_names_are_escaped(tmp_path, write_run, cell):

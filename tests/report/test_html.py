@@ -16,14 +16,17 @@ addEventListener("load", () => setTimeout(() => {
   const names = () => rows().map(row => row.cells[0].textContent);
   const head = text => [...document.querySelectorAll("#figures th")].find(th => th.textContent.startsWith(text));
   const found = {};
-  head("FID").click(); found.up = names();
-  head("FID").dispatchEvent(new KeyboardEvent("keydown", { key: " " })); found.down = names();
-  const box = document.querySelector("input[data-table=figures]");
-  const filter = text => { box.value = text; box.dispatchEvent(new Event("input")); return names().length; };
-  found.filtered = [filter("c 50"), filter("0.6"), filter("0.600"), filter("failed story"), filter("")];
   const plots = [...document.querySelectorAll(".js-plotly-plot")];
   found.plots = plots.map(plot => plot.querySelectorAll(".scatterlayer .trace").length);
   found.widths = plots.map(plot => plot.querySelector(".main-svg").getBoundingClientRect().right);
+  found.up = names();
+  head("FID").querySelector(".sort").click(); found.down = names();
+  const box = document.querySelector("input[data-table=figures]");
+  const filter = text => { box.value = text; box.dispatchEvent(new Event("input")); return names().length; };
+  found.filtered = ["c nfe:50", "fid:<5", "steps:5", "story", "method:c fid:>4", box.placeholder.slice(14)].map(filter);
+  filter("colour:red"); found.wrong = box.nextElementSibling.textContent;
+  filter("c"); found.followed = plots.map(plot => plot.data.filter(trace => trace.visible === false).length);
+  filter(""); found.address = location.hash;
   document.querySelector("[data-trace=d]").click();
   found.hidden = plots.map(plot => plot.data.find(trace => trace.name === "d").visible);
   found.ink = [...new Set(plots.map(plot => plot.layout.font.color)), getComputedStyle(document.body).color];
@@ -49,6 +52,10 @@ def made(tmp_path_factory, write_run, cell, failed, bench_report) -> str:
     return (folder / "report.html").read_text()
 
 
+def test_the_page_is_small(made):
+    assert len(made) < 1.5e6
+
+
 def test_the_page_loads_nothing(made):
     without_library = re.sub(r"<head>.*</head>", "", made, flags=re.S)
     assert "http" not in without_library
@@ -64,11 +71,15 @@ def test_the_page_works_in_a_browser_on_a_phone(made, tmp_path, dump_dom, scheme
     flags = f"--blink-settings=preferredColorScheme={scheme}", "--virtual-time-budget=8000"
     output = dump_dom(tmp_path / "frame.html", *flags)
     found = json.loads(re.search(r"<body>(\{.*\})</body>", output, re.S)[1].replace("&amp;", "&"))
-    assert found["up"][:3] == ["real images", "a", "a"]
-    assert found["up"][-2:] == ["noise", "broken"], "numbers as numbers, empty cells last"
-    assert found["down"][0] == "noise"
-    assert found["down"][-1] == "broken"
-    assert found["filtered"] == [1, 0, 13, 1, 2 + 26 + 1], "a number is a whole cell"
+    assert found["up"][:3] == ["real images", "a", "a"], "the lowest FID first"
+    assert found["up"][-2:] == ["broken", "noise"]
+    assert found["down"][:2] == ["noise", "m"], "numbers as numbers"
+    assert found["down"][-1] == "broken", "empty cells last"
+    assert found["filtered"][:5] == [1, 1 + 2 * 2, 0, 1, 2]
+    assert found["filtered"][5] > 0, "the example in the box leaves rows"
+    assert found["wrong"].startswith('No column begins with "colour". There are method, steps, nfe, fid')
+    assert found["followed"] == [12 + 1] * 2, "the charts follow the filter; the ceiling is hidden anyway"
+    assert found["address"] == "#sort=fid+%28digits-cnn%29+descending"
     assert found["plots"] == [13 + 1 + 1] * 2, "methods, front and floor"
     assert found["hidden"] == [False, False]
     assert found["asked"] == []
@@ -96,8 +107,10 @@ def test_text_is_escaped_everywhere(tmp_path, write_run, cell, failed, bench_rep
 
 
 def test_headings_of_columns_explain_them(made):
-    (title,) = re.findall(r"<th class='right' tabindex='0' title='([^']*)'>FID \(digits-cnn\)</th>", made)
-    assert title == "FID (digits-cnn): of 1000 images, p."
+    (meaning,) = re.findall(
+        r"aria-label='What is FID \(digits-cnn\)\?'>\?</button><div popover id='[^']*'>([^<]*)", made
+    )
+    assert meaning == "FID (digits-cnn): of 1000 images, p."
 
 
 def test_markdown_in_sentences_becomes_html():

@@ -29,7 +29,7 @@ def test_floor_ceiling_failures_and_noise_are_rows_of_every_table(tmp_path, writ
     assert "failed: RuntimeError" in broken
     assert len(broken) == len(lines[0]) < 300, "the reason does not stretch the table"
     assert reason in text, "it follows below in full"
-    assert "<tr class='failed'><td class='left'>broken</td>" in html
+    assert "<tr class='failed' data-name='broken'><td class='left'>broken</td>" in html
     assert ">311<" in html
 
 

@@ -14,8 +14,9 @@ function compareCells(a, b, words) {
   return { order: isNaN(x) || isNaN(y) ? isNaN(x) - isNaN(y) : x - y };
 }
 
-function sortBy(table, i) {
-  const head = table.tHead.rows[0].cells[i], up = head.getAttribute("aria-sort") !== "ascending";
+function sortBy(table, i, direction) {
+  const head = table.tHead.rows[0].cells[i];
+  const up = direction ? direction === "ascending" : head.getAttribute("aria-sort") !== "ascending";
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", up ? "ascending" : "descending");
   const rows = [...table.tBodies[0].rows].sort((a, b) => {
@@ -25,64 +26,80 @@ function sortBy(table, i) {
   table.tBodies[0].append(...rows);
 }
 
-// A number must be a whole cell (10 is not 0.610); anything else may stand anywhere in the row.
-function matches(row, word) {
-  if (!/^\d+(\.\d+)?$/.test(word)) return row.textContent.toLowerCase().includes(word);
-  return [...row.cells].some(cell => cell.textContent.trim().split(" ")[0] === word);
+const columnNames = table =>
+  [...table.tHead.rows[0].cells].map(head => head.querySelector(".sort").textContent.toLowerCase());
+
+// `fid:<3`, `nfe:>=10`, `steps:5` and `grid:karras`: a column by the beginning of its heading, numbers compared.
+function fieldTest(table, field, operator, value) {
+  const names = columnNames(table), i = names.findIndex(name => name.startsWith(field));
+  if (i < 0) throw `No column begins with "${field}". There are ${names.join(", ")}.`;
+  const wanted = numberIn(value);
+  const compare = { "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b };
+  if (operator in compare) return row => compare[operator](numberIn(cellText(row, i)), wanted);
+  if (!isNaN(wanted) && /^[\d.]+[kMG]?$/.test(value)) return row => numberIn(cellText(row, i)) === wanted;
+  return row => cellText(row, i).toLowerCase().includes(value);
+}
+
+// A word without a field begins a method's name; if it begins none, it is part of one, or of any cell.
+function wordTest(table, word) {
+  const method = row => cellText(row, 0).toLowerCase();
+  const tests = [row => method(row).startsWith(word), row => method(row).includes(word)];
+  const any = row => row.textContent.toLowerCase().includes(word);
+  return tests.find(test => [...table.tBodies[0].rows].some(test)) ?? any;
+}
+
+function rowTest(table, term) {
+  const [, field, operator, value] = /^([^:]+):(<=|>=|<|>|=?)(.+)$/.exec(term) ?? [];
+  return field ? fieldTest(table, field, operator, value) : wordTest(table, term);
 }
 
 function filterRows(box) {
-  const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const rows = [...document.getElementById(box.dataset.table).tBodies[0].rows];
-  for (const row of rows) row.hidden = !words.every(word => matches(row, word));
-  const left = rows.filter(row => !row.hidden).length;
-  box.nextElementSibling.textContent = words.length ? `${left} of ${rows.length} rows` : "";
+  const table = document.getElementById(box.dataset.table), rows = [...table.tBodies[0].rows];
+  const terms = box.value.toLowerCase().split(/\s+/).filter(Boolean), note = box.nextElementSibling;
+  try {
+    const tests = terms.map(term => rowTest(table, term));
+    for (const row of rows) row.hidden = !tests.every(test => test(row));
+    const left = rows.filter(row => !row.hidden);
+    note.textContent = terms.length ? `${left.length} of ${rows.length} rows` : "";
+    const names = terms.length ? [...new Set(left.map(row => row.dataset.name).filter(Boolean))] : null;
+    document.dispatchEvent(new CustomEvent("samplerbench:filter", { detail: { names } }));
+  } catch (sentence) {
+    if (typeof sentence !== "string") throw sentence;
+    note.textContent = sentence;
+  }
+}
+
+// The filter and the order of the main table are in the address, so that a view can be shared.
+const main = document.getElementById("figures"), mainBox = document.querySelector("input[data-table=figures]");
+function remember() {
+  if (!main) return;
+  const sorted = [...main.tHead.rows[0].cells].findIndex(head => head.hasAttribute("aria-sort"));
+  const state = new URLSearchParams();
+  if (mainBox.value) state.set("filter", mainBox.value);
+  if (sorted >= 0) {
+    const direction = main.tHead.rows[0].cells[sorted].getAttribute("aria-sort");
+    state.set("sort", `${columnNames(main)[sorted]} ${direction}`);
+  }
+  history.replaceState(null, "", `#${state}`);
+}
+function restore() {
+  const state = new URLSearchParams(location.hash.slice(1));
+  const [, column, direction] = /^(.+) (ascending|descending)$/.exec(state.get("sort") ?? "") ?? [];
+  if (column && columnNames(main).includes(column)) sortBy(main, columnNames(main).indexOf(column), direction);
+  if (state.get("filter")) mainBox.value = state.get("filter");
+  filterRows(mainBox);
 }
 
 for (const table of document.querySelectorAll("table")) {
-  [...table.tHead.rows[0].cells].forEach((head, i) => {
-    head.addEventListener("click", () => sortBy(table, i));
-    head.addEventListener("keydown", event => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      sortBy(table, i);
-    });
-  });
+  table.querySelectorAll(".sort").forEach((button, i) => button.addEventListener("click", () => {
+    sortBy(table, i);
+    remember();
+  }));
 }
-for (const box of document.querySelectorAll("input[data-table]")) box.addEventListener("input", () => filterRows(box));
-
-function show(section, button, shown) {
-  button.setAttribute("aria-pressed", shown);
-  for (const chart of section.querySelectorAll(".js-plotly-plot")) {
-    const traces = chart.data.map((trace, i) => [trace.name, i]).filter(([name]) => name === button.dataset.trace);
-    if (traces.length) Plotly.restyle(chart, { visible: shown }, traces.map(([, i]) => i));
-  }
+for (const box of document.querySelectorAll("input[data-table]")) {
+  box.addEventListener("input", () => { filterRows(box); remember(); });
 }
-for (const section of document.querySelectorAll("section")) {
-  const entries = [...section.querySelectorAll("[data-trace]")];
-  for (const button of entries) {
-    button.addEventListener("click", () => show(section, button, button.getAttribute("aria-pressed") !== "true"));
-  }
-  for (const button of section.querySelectorAll("[data-all]")) {
-    const methods = entries.filter(entry => "method" in entry.dataset);
-    const shown = button.dataset.all === "true";
-    button.addEventListener("click", () => methods.forEach(entry => show(section, entry, shown)));
-  }
-}
-
-// The charts take the page's ink, which follows the reader's light or dark mode.
-const plots = [...document.querySelectorAll(".js-plotly-plot")];
-function ink() {
-  if (!plots.length) return;
-  const style = getComputedStyle(document.body);
-  const paper = getComputedStyle(document.querySelector("th")).backgroundColor;
-  const hover = { "hoverlabel.bgcolor": paper, "hoverlabel.font.color": style.color };
-  for (const plot of plots) Plotly.relayout(plot, { "font.color": style.color, ...hover });
-}
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ink);
-ink();
-
-// A finger scrolls the page, a mouse may zoom; a chart is as wide as its box, whatever changes that.
-if (matchMedia("(pointer: fine)").matches) for (const plot of plots) Plotly.relayout(plot, { dragmode: "zoom" });
-const fit = new ResizeObserver(seen => seen.forEach(box => Plotly.Plots.resize(box.target.firstElementChild)));
-for (const plot of plots) fit.observe(plot.parentElement);
+// Verdicts and the methods in grey are open where there is room.
+const roomy = matchMedia("(min-width: 60rem)").matches;
+for (const part of document.querySelectorAll("details.verdicts")) part.open = roomy;
+if (main) addEventListener("load", restore);
