@@ -12,7 +12,7 @@ from samplerbench.report.html import page
 from samplerbench.report.markdown import markdown
 from samplerbench.store.results import Results, load
 
-LINES = 8  # of the picture of samples, at most
+LINES = 5  # of the picture of samples, at most
 
 
 def write(run: Path) -> Path:
