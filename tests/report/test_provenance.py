@@ -21,7 +21,10 @@ def test_every_cell_has_the_command_that_its_row_recorded(tmp_path, write_run, c
         f"few commands as possible:\n\n    {line}\n    bench run --methods dopri5\n"
         in (tmp_path / "report.md").read_text()
     )
-    assert "<pre tabindex='0'>bench run --methods &#39;ddim[eta=0.5]&#39; --steps 10</pre>" in (tmp_path / "report.html").read_text()
+    assert (
+        "<pre tabindex='0'>bench run --methods &#39;ddim[eta=0.5]&#39; --steps 10</pre>"
+        in (tmp_path / "report.html").read_text()
+    )
 
 
 def test_the_origin_of_a_run_is_told_in_words(tmp_path, write_run, cell):
