@@ -18,6 +18,7 @@ from samplerbench.models.kinds import KINDS, build
 from samplerbench.models.noisy_classifier import NoisyClassifier
 from samplerbench.models.unet import UNet
 
+PYTORCH = (b"PK", b"\x80\x02")  # how the files of torch.save begin: a zip archive, or a pickle of old versions
 SCALE = ".scale"  # suffix of the scales that belong to an 8-bit weight
 PATH = "path."  # prefix of the tensors of a learned noise path
 Storage = Literal["float32", "float16", "int8"]
@@ -110,6 +111,11 @@ def load(path: Path) -> Checkpoint:
     except OSError as error:
         raise CheckpointError(f"Cannot read the checkpoint {path}: {error.strerror or error}.") from error
     except SafetensorError as error:
+        if path.read_bytes()[:2] in PYTORCH:
+            raise CheckpointError(
+                f"{path} is a PyTorch file, which is not read: checkpoints are the safetensors files of `bench train`; "
+                "other networks can only be sampled from Python so far (docs/models.md)."
+            ) from error
         raise CheckpointError(
             f"{path} is damaged or not a safetensors file ({error}); restore or retrain it."
         ) from error

@@ -111,4 +111,7 @@ def _load_datasets() -> None:
     load_entry_points()
 
 
-DATASETS: Registry[Dataset] = Registry("dataset", Dataset, _load_datasets)
+DATASETS: Registry[Dataset] = Registry(
+    "dataset", Dataset, _load_datasets,
+    "Folders of images cannot be measured yet; a data set of your own is one file (docs/plugins.md).",
+)  # fmt: skip

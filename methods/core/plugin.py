@@ -77,10 +77,11 @@ class Registry(Generic[T]):
     kind: what messages call them.
     base: the class they derive from. (Its type is not type[T], which excludes abstract classes.)
     load: registers the plug-ins. It is called before every look-up, so repeated calls must be cheap.
+    advice: a sentence after the message about an unknown name.
     """
 
-    def __init__(self, kind: str, base: type, load: Callable[[], object] = lambda: None):
-        self.kind, self.base = kind, base
+    def __init__(self, kind: str, base: type, load: Callable[[], object] = lambda: None, advice: str = ""):
+        self.kind, self.base, self.advice = kind, base, advice
         self._classes: dict[str, type[T]] = {}
         self._load = load
 
@@ -136,7 +137,7 @@ class Registry(Generic[T]):
         """The class registered as `name`. Raises SpecError, with the nearest name, if there is none."""
         names = self.names()
         if name not in names:
-            raise SpecError(f"No {self.kind} is named {name!r}. {nearest(name, names)}")
+            raise SpecError(f"No {self.kind} is named {name!r}. {nearest(name, names)} {self.advice}".rstrip())
         return self._classes[name]
 
     def get(self, spec: str) -> T:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from samplerbench.cli.main import main
 
@@ -53,6 +54,8 @@ WRONG = [
     (["run", "--device", "toaster"], "use --device cpu, or auto"),
     (["run", "--output", "file/run"], "choose another --output"),
     (["run", "--weights", "corrupt"], "damaged or not a safetensors file"),
+    (["run", "--weights", "pytorch", "--methods", "ddim"], "is a PyTorch file, which is not read"),
+    (["run", "--dataset", "./images"], "Folders of images cannot be measured yet"),
     (["run", "--download"], "come with scikit-learn"),
     (["run", "--grd", "karras"], "No such option"),
     (["run", "--preset", "cifar10"], "add --no-quality"),
@@ -85,6 +88,8 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, message, invoke)
     Path("other.csv").write_text("a,b\n1,2\n")
     Path("corrupt/digits").mkdir(parents=True)
     Path("corrupt/digits/ddpm.safetensors").write_bytes(b"not a checkpoint")
+    Path("pytorch/digits").mkdir(parents=True)
+    torch.save({"weight": torch.zeros(3)}, "pytorch/digits/ddpm.safetensors")
     result = invoke(*arguments)
     assert result.exit_code == 2
     (error,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
