@@ -13,10 +13,14 @@ SAME_ORDER = 0.2  # difference between the fitted and the declared order, as in 
 
 
 class Mark(NamedTuple):
-    """text: the mark of a row, "" if it has none. meaning: for the reader of the report."""
+    """text: the mark of a row, "" if it has none. meaning: for the reader of the report.
+
+    defect: whether it says that a sampler is not what it claims, which no reader must miss.
+    """
 
     text: Callable[[Mapping[str, Any]], str]
     meaning: str
+    defect: bool = False
 
 
 def _number(row: Mapping[str, Any], name: str) -> float:
@@ -52,11 +56,13 @@ MARKS = (
         _another_order,
         f"`order`: the order fitted on exact data differs from the declared one by more than {SAME_ORDER}; the sampler "
         "or its declaration is wrong.",
+        defect=True,
     ),
     Mark(
         _not_repeatable,
         "`not repeatable`: an image drawn twice with the same noise differs. The sampler has randomness of its own, so "
         "its row cannot be measured again.",
+        defect=True,
     ),
 )
 
@@ -64,6 +70,15 @@ MARKS = (
 def marks(row: Mapping[str, Any]) -> str:
     """The marks of a row, separated by commas."""
     return ", ".join(filter(None, (mark.text(row) for mark in MARKS)))
+
+
+def defects(rows: pd.DataFrame) -> list[str]:
+    """A sentence for each sampler that is not what it claims."""
+    found: dict[str, list[str]] = {}
+    for row in rows.to_dict("records"):
+        found.setdefault(str(row["name"]), []).extend(mark.text(row) for mark in MARKS if mark.defect)
+    texts = {name: ", ".join(dict.fromkeys(filter(None, each))) for name, each in found.items()}
+    return [f"`{name}` is not what it claims: {text}." for name, text in texts.items() if text]
 
 
 def meanings(rows: pd.DataFrame) -> list[str]:

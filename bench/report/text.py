@@ -7,7 +7,7 @@ import pandas as pd
 
 from samplerbench.metrics.column import BLOCKS, Column
 from samplerbench.report.columns import SPEED, heading, metric_columns
-from samplerbench.report.marks import meanings
+from samplerbench.report.marks import defects, meanings
 from samplerbench.report.table import MARKED, TRAINING, WORSE
 from samplerbench.store.columns import blocks
 from samplerbench.store.labels import DEFAULT, grids
@@ -62,7 +62,7 @@ def cautions(results: Results) -> list[str]:
         found.append("The runs follow different protocols: metrics are comparable only within one protocol.")
     if results.rows["machine"].nunique() > 1:
         found.append("The runs were made on different machines: their seconds do not compare, their overhead does.")
-    return found + list(dict.fromkeys(filter(None, map(_too_few, results.groups))))
+    return [*found, *dict.fromkeys(filter(None, map(_too_few, results.groups))), *defects(results.rows)]
 
 
 def _too_few(group: Results) -> str:
