@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+from plotly.offline import get_plotlyjs_version
 
-from samplerbench.report import html
+from samplerbench.report import html, render_plotly
 from samplerbench.report.html import marked
 
 PROBE = """
@@ -54,6 +55,11 @@ def made(tmp_path_factory, write_run, cell, failed, bench_report) -> str:
 
 def test_the_page_is_small(made):
     assert len(made) < 1.5e6
+
+
+def test_the_vendored_library_is_of_the_version_that_the_figures_are_made_for():
+    (version,) = re.findall(r"plotly\.js \(basic - minified\) v(\d+)\.", render_plotly.library()[:500])
+    assert version == get_plotlyjs_version().partition(".")[0]
 
 
 def test_the_page_loads_nothing(made):
