@@ -19,7 +19,7 @@ from samplerbench.methods import (
     Sampler,
 )
 from samplerbench.metrics.base import METRICS, Metric
-from samplerbench.models import shipped
+from samplerbench.models import PRESETS, shipped
 
 WIDEST = 52  # characters that a column is padded to, at most
 NONE = "-"
@@ -41,14 +41,27 @@ def catalogue(kinds: Sequence[str], width: int | None = None) -> list[str]:
     width: of a terminal, for which each plug-in is a paragraph; otherwise it is a line of a table.
     """
     if len(kinds) == 1:
-        return ["\n".join(_lines(KINDS[kinds[0]], width))]
+        return ["\n".join(_lines(kinds[0], width))]
     inner = width and width - len(INDENT)
-    return ["\n".join([name, *(f"{INDENT}{line}" for line in _lines(KINDS[name], inner))]) for name in kinds]
+    return ["\n".join([name, *(f"{INDENT}{line}" for line in _lines(name, inner))]) for name in kinds]
 
 
-def _lines(kind: Kind, width: int | None) -> list[str]:
+def _lines(name: str, width: int | None) -> list[str]:
+    if name == "presets":
+        return _presets()
+    kind = KINDS[name]
     rows = [_row(kind, name) for name in kind.registry.names()]
     return _table(kind, rows) if width is None else [line for row in rows for line in _paragraph(kind, row, width)]
+
+
+def _presets() -> list[str]:
+    """The sizes of networks for --preset, which are no plug-ins."""
+    return [
+        f"{name:8} {config.image_channels}x{config.resolution}x{config.resolution}, "
+        f"{'/'.join(str(config.channels * factor) for factor in config.multipliers)} channels, {config.blocks} blocks each, "
+        f"attention at {', '.join(map(str, config.attention))}"
+        for name, config in PRESETS.items()
+    ]
 
 
 def _table(kind: Kind, rows: list[list[str]]) -> list[str]:

@@ -80,7 +80,10 @@ class Sweep:
     quality: bool = field(default=True, metadata={"help": "Do not measure quality."})
     preset: str | None = field(
         default=None,
-        metadata={"help": "With --no-quality: time a random network of this size, as in cifar10.", "metavar": "NAME"},
+        metadata={
+            "help": "With --no-quality: time a random network of this size; see `bench list presets`.",
+            "metavar": "NAME",
+        },
     )
     weights: str | None = field(
         default=None,
