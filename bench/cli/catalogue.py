@@ -58,8 +58,8 @@ def _presets() -> list[str]:
     """The sizes of networks for --preset, which are no plug-ins."""
     return [
         f"{name:8} {config.image_channels}x{config.resolution}x{config.resolution}, "
-        f"{'/'.join(str(config.channels * factor) for factor in config.multipliers)} channels, {config.blocks} blocks each, "
-        f"attention at {', '.join(map(str, config.attention))}"
+        f"{'/'.join(str(config.channels * factor) for factor in config.multipliers)} channels, "
+        f"{config.blocks} blocks each, attention at {', '.join(map(str, config.attention))}"
         for name, config in PRESETS.items()
     ]
 
