@@ -88,7 +88,7 @@ class Sweep:
     weights: str | None = field(
         default=None,
         metadata={
-            "help": "Your own checkpoints, preferred to the shipped ones.",
+            "help": "Your own checkpoints. If given, they must hold every network under test.",
             "metavar": "DIR",
             "shown": "checkpoints",
         },
