@@ -60,7 +60,7 @@ def cautions(results: Results) -> list[str]:
     found = []
     if len(results.groups) > 1:
         found.append("The runs follow different protocols: metrics are comparable only within one protocol.")
-    if results.rows["machine"].nunique() > 1:
+    if results.rows["machine"][results.rows["latency_s"].notna()].nunique() > 1:
         found.append("The runs were made on different machines: their seconds do not compare, their overhead does.")
     return [*found, *dict.fromkeys(filter(None, map(_too_few, results.groups))), *defects(results.rows)]
 
