@@ -19,7 +19,7 @@ from samplerbench.methods.core.path import (
     Trigonometric,
     posterior_std,
 )
-from samplerbench.methods.core.plugin import Between, Plugin, Registry, SpecError, nearest, split_specs
+from samplerbench.methods.core.plugin import Between, Plugin, Registry, SpecError, argument_of, nearest, split_specs
 from samplerbench.methods.core.recipe import Denoising, Noise, Recipe, regression_loss, uniform
 from samplerbench.methods.core.registry import METHODS, RECIPES, get, get_recipe, register
 from samplerbench.methods.core.sampler import Sampler, sample, trajectory
@@ -29,7 +29,7 @@ __all__ = [
     "CAPABILITIES", "DENOISER", "EXCESS", "FAULTS", "GRIDS", "GUIDANCES", "METHODS", "RECIPES", "UNANNOUNCED", "VE",
     "VP", "Between", "Classifier", "ContractError", "Cosine", "Denoising", "DiscreteVP", "Field", "Grid", "Guidance",
     "GuidedField", "Guides", "Limit", "Linear", "Method", "Moment", "Noise", "Path", "Plugin", "Prediction", "Recipe",
-    "Registry", "Sampler", "SpecError", "SubVP", "Target", "Trigonometric", "TunedGrid", "get", "get_grid",
-    "get_guidance", "get_recipe", "import_files", "is_grid_file", "load_entry_points", "nearest", "posterior_std",
-    "register", "regression_loss", "sample", "split_specs", "trajectory", "uniform", "unmet", "weights",
+    "Registry", "Sampler", "SpecError", "SubVP", "Target", "Trigonometric", "TunedGrid", "argument_of", "get",
+    "get_grid", "get_guidance", "get_recipe", "import_files", "is_grid_file", "load_entry_points", "nearest",
+    "posterior_std", "register", "regression_loss", "sample", "split_specs", "trajectory", "uniform", "unmet", "weights",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from samplerbench.methods import (
     Recipe,
     Registry,
     Sampler,
+    argument_of,
 )
 from samplerbench.metrics.base import METRICS, Metric
 from samplerbench.models import PRESETS, shipped
@@ -83,26 +84,29 @@ def _paragraph(kind: Kind, row: list[str], width: int) -> list[str]:
 def _row(kind: Kind, name: str) -> list[str]:
     """Name, facts and summary of a plug-in; or why it failed, so that a broken one does not hide the others."""
     try:
-        plugin = kind.registry.get(name)
-        return [_signature(plugin), *kind.facts(plugin), _summary(plugin)]
+        cls = kind.registry.lookup(name)
+        facts = [NONE] * len(kind.headings) if argument_of(cls) else kind.facts(kind.registry.get(name))
+        return [_signature(cls), *facts, _summary(cls)]
     except FAULTS as error:
         prefix = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
         return [name, f"fails: {prefix}{' '.join(str(error).split())}"]
 
 
-def _signature(plugin: Plugin) -> str:
-    """The name with every option and its default."""
-    options = ",".join(f"{field.name}={_shown(field.default)}" for field in fields(plugin))
-    return f"{plugin.name}[{options}]" if options else plugin.name
+def _signature(cls: type[Plugin]) -> str:
+    """The name with every option and its default, and what comes after a colon."""
+    argument = argument_of(cls)
+    options = ",".join(f"{field.name}={_shown(field.default)}" for field in fields(cls) if field is not argument)
+    spec = f"{cls.name}[{options}]" if options else cls.name
+    return f"{spec}:{argument.metadata['argument']}" if argument else spec
 
 
 def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _summary(plugin: Plugin) -> str:
+def _summary(cls: type[Plugin]) -> str:
     """The first paragraph of the docstring on one line."""
-    return " ".join((plugin.__doc__ or "").split("\n\n")[0].split())
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
 def _method_facts(method: Method) -> Sequence[str]:

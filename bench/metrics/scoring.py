@@ -191,7 +191,7 @@ def _check_requirements(metrics: list[Metric], dataset: Dataset) -> None:
         for missing in sorted(metric.requires - provided):
             advice = "leave it out of --metrics"
             if missing == "exact":
-                known = ", ".join(name for name in DATASETS.names() if DATASETS.get(name).distribution)
+                known = ", ".join(name for name in DATASETS.complete() if DATASETS.get(name).distribution)
                 advice = f"choose --dataset {known}"
             needed = REQUIREMENTS.get(missing, missing)
             raise InputError(f"{metric} needs {needed}, which {dataset.name} does not have: {advice}.")

@@ -23,7 +23,7 @@ from typing import (
 
 OURS = "samplerbench."  # the modules of our own plug-ins
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
-SPEC = re.compile(r"\s*(?P<name>[^\[\]]+?)\s*(\[(?P<options>[^\[\]]*)\])?\s*")
+SPEC = re.compile(r"\s*(?P<name>[^\[\]:]+?)\s*(\[(?P<options>[^\[\]]*)\])?\s*(:(?P<argument>.*?))?\s*", re.DOTALL)
 
 
 class SpecError(ValueError):
@@ -41,7 +41,8 @@ class Plugin:
     """Base class of everything that is registered: a frozen dataclass whose fields are its options.
 
     name: set by registration.
-    An option with metadata={"printed": True} is printed even if it has its default value.
+    An option with metadata={"printed": True} is printed even if it has its default value. A field with
+    metadata={"argument": "DIR"}, a string, is written after a colon instead, as in `folder[resolution=32]:DIR`.
     Raises SpecError for an option outside its `Between`.
     """
 
@@ -60,12 +61,19 @@ class Plugin:
     @property
     def options(self) -> str:
         """The options that differ from their defaults, as `key=value,key=value`."""
-        values = [(f, getattr(self, f.name)) for f in fields(self)]
+        values = [(f, getattr(self, f.name)) for f in fields(self) if "argument" not in f.metadata]
         changed = ((f.name, value) for f, value in values if value != f.default or f.metadata.get("printed"))
         return ",".join(f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in changed)
 
     def __str__(self) -> str:
-        return f"{self.name}[{self.options}]" if self.options else self.name
+        spec = f"{self.name}[{self.options}]" if self.options else self.name
+        argument = argument_of(type(self))
+        return f"{spec}:{getattr(self, argument.name)}" if argument else spec
+
+
+def argument_of(cls: type[Plugin]) -> Field[Any] | None:
+    """The field that is written after a colon, as DIR in `folder:DIR`; None for a plug-in without one."""
+    return next((field for field in fields(cls) if "argument" in field.metadata), None)
 
 
 T = TypeVar("T", bound=Plugin)
@@ -123,6 +131,10 @@ class Registry(Generic[T]):
         self._load()
         return sorted(self._classes)
 
+    def complete(self) -> list[str]:
+        """The names that are specs by themselves: those of plug-ins without an argument, sorted."""
+        return [name for name in self.names() if argument_of(self._classes[name]) is None]
+
     @contextmanager
     def temporarily(self) -> Iterator[None]:
         """A context that undoes, on exit, the registrations made inside it."""
@@ -146,7 +158,7 @@ class Registry(Generic[T]):
         if match is None:
             raise SpecError(f"{spec!r} is not of the form name or name[key=value,key=value].")
         cls = self.lookup(match["name"])
-        options = _parse_options(cls, match["options"])
+        options = _parse_options(cls, match["options"]) | _parse_argument(cls, spec, match["argument"])
         try:
             made = cls(**options)
             str(made)
@@ -169,9 +181,23 @@ def split_specs(text: str) -> list[str]:
     return [spec.strip() for spec in re.split(r",(?![^\[]*\])", text) if spec.strip()]
 
 
+def _parse_argument(cls: type[Plugin], spec: str, text: str | None) -> dict[str, str]:
+    """The field after the colon. Raises SpecError if it is missing, or if the plug-in takes none."""
+    field = argument_of(cls)
+    if field is None:
+        if text is not None:
+            raise SpecError(f"{cls.name} takes nothing after a colon, as in {spec!r}: leave it out.")
+        return {}
+    if not text:
+        raise SpecError(
+            f"{cls.name} needs {field.metadata['argument']}: write {cls.name}:{field.metadata['argument']}."
+        )
+    return {field.name: text}
+
+
 def _parse_options(cls: type[Plugin], text: str | None) -> dict[str, Any]:
     hints = get_type_hints(cls)
-    known = [field.name for field in fields(cls)]
+    known = [field.name for field in fields(cls) if "argument" not in field.metadata]
     options: dict[str, Any] = {}
     for item in (text or "").split(",") if text else ():
         key, equals, value = (part.strip() for part in item.partition("="))

@@ -82,7 +82,7 @@ def located(plugin: str) -> tuple[str, str]:
     prefix, colon, spec = plugin.partition(":")
     if colon and prefix in KINDS:
         return prefix, spec
-    name = plugin.partition("[")[0].strip()
+    name = plugin.partition("[")[0].partition(":")[0].strip()
     kinds = [kind for kind, (registry, _) in KINDS.items() if name in registry.names()]
     if len(kinds) > 1:
         choices = " or ".join(f"{kind}:{plugin}" for kind in kinds)

@@ -21,7 +21,7 @@ EXCEPTIONS = {
 def cases() -> dict:
     """The checks of all our plug-ins, by kind, variant and check."""
     found: dict = {}
-    for plugin in [f"{kind}:{name}" for kind, (registry, _) in KINDS.items() for name in registry.names()] + MORE:
+    for plugin in [f"{kind}:{name}" for kind, (registry, _) in KINDS.items() for name in registry.complete()] + MORE:
         kind = plugin.partition(":")[0]
         slow = "starts_without_signal" if plugin in MORE else ""  # which their defaults do too
         found |= {f"{kind}:{name}": check for name, check in checks(plugin) if name.rpartition("-")[2] != slow}

@@ -29,8 +29,25 @@ class Ball(Plugin):
     size: float = field(default=1.0, metadata={"printed": True})
 
 
+@TOYS.register("box")
+@dataclass(frozen=True)
+class Box(Plugin):
+    """Something after a colon."""
+
+    content: str = field(metadata={"argument": "THING"})
+    size: int = 1
+
+
 @pytest.mark.parametrize(
-    "spec", ["robot", "robot[speed=0.25]", "robot[arms=3,mood=sad,loud=true,weight=2.5]", "ball[size=1.0]"]
+    "spec",
+    [
+        "box:C:/a [b]",
+        "box[size=2]:hat",
+        "robot",
+        "robot[speed=0.25]",
+        "robot[arms=3,mood=sad,loud=true,weight=2.5]",
+        "ball[size=1.0]",
+    ],
 )
 def test_a_spec_prints_as_it_parses(spec):
     assert str(TOYS.get(spec)) == spec
@@ -46,7 +63,11 @@ def test_defaults_are_not_printed_unless_marked_and_spaces_do_not_matter():
     ("spec", "message"),
     [
         ("robt", "No toy is named 'robt'. Did you mean 'robot'?"),
-        ("xyz", "No toy is named 'xyz'. Choose from: ball, robot."),
+        ("xyz", "No toy is named 'xyz'. Choose from: ball, box, robot."),
+        ("box", "box needs THING: write box:THING."),
+        ("box[size=2]:", "box needs THING: write box:THING."),
+        ("box[content=hat]:hat", "box has no option 'content'. Choose from: size."),
+        ("ball:hat", "ball takes nothing after a colon, as in 'ball:hat': leave it out."),
         ("robot[arm=1]", "robot has no option 'arm'. Did you mean 'arms'?"),
         ("robot[speed=2]", "robot: speed must lie between 0 and 1, not 2.0."),
         ("robot[speed=nan]", "speed must lie between 0 and 1"),
@@ -65,6 +86,10 @@ def test_an_invalid_spec_is_an_error_that_says_what_to_do(spec, message):
     with pytest.raises(SpecError) as caught:
         TOYS.get(spec)
     assert message in str(caught.value)
+
+
+def test_names_that_are_complete_need_no_argument():
+    assert TOYS.complete() == ["ball", "robot"]
 
 
 def test_options_are_checked_in_python_too():
@@ -115,15 +140,15 @@ class Unfinished(Method):
 def test_registration_checks_the_name_and_the_class(name, cls, error, message):
     with pytest.raises(error, match=message):
         TOYS.register(name)(cls)
-    assert TOYS.names() == ["ball", "robot"]
+    assert TOYS.names() == ["ball", "box", "robot"]
 
 
 def test_registrations_can_be_undone():
     with TOYS.temporarily():
         TOYS.register("new")(New)
-        assert TOYS.names() == ["ball", "new", "robot"]
+        assert TOYS.names() == ["ball", "box", "new", "robot"]
         assert TOYS.get("new").name == "new"
-    assert TOYS.names() == ["ball", "robot"]
+    assert TOYS.names() == ["ball", "box", "robot"]
 
 
 def test_plugins_are_loaded_before_every_look_up():
