@@ -31,5 +31,6 @@ __all__ = [
     "GuidedField", "Guides", "Limit", "Linear", "Method", "Moment", "Noise", "Path", "Plugin", "Prediction", "Recipe",
     "Registry", "Sampler", "SpecError", "SubVP", "Target", "Trigonometric", "TunedGrid", "argument_of", "get",
     "get_grid", "get_guidance", "get_recipe", "import_files", "is_grid_file", "load_entry_points", "nearest",
-    "posterior_std", "register", "regression_loss", "sample", "split_specs", "trajectory", "uniform", "unmet", "weights",
+    "posterior_std", "register", "regression_loss", "sample", "split_specs", "trajectory", "uniform", "unmet",
+    "weights",
 ]  # fmt: skip
