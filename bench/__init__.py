@@ -39,6 +39,7 @@ def run(
     steps: "Counts | None" = None,
     nfe: "Counts | None" = None,
     dataset: str | None = None,
+    model: "Sequence[str] | str | None" = None,
     recipe: str | None = None,
     grid: "Sequence[str | Path] | str | Path | None" = None,
     guidance: "Sequence[str | float] | str | float | None" = None,

@@ -7,6 +7,7 @@ from samplerbench.methods.core.field import Field, Prediction, Target, weights
 from samplerbench.methods.core.grid import GRIDS, Grid
 from samplerbench.methods.core.guidance.base import GUIDANCES, Classifier, Guidance, GuidedField, Guides, get_guidance
 from samplerbench.methods.core.method import Method
+from samplerbench.methods.core.parametrisation import Parametrisation
 from samplerbench.methods.core.path import (
     VE,
     VP,
@@ -23,14 +24,15 @@ from samplerbench.methods.core.plugin import Between, Plugin, Registry, SpecErro
 from samplerbench.methods.core.recipe import Denoising, Noise, Recipe, regression_loss, uniform
 from samplerbench.methods.core.registry import METHODS, RECIPES, get, get_recipe, register
 from samplerbench.methods.core.sampler import Sampler, sample, trajectory
+from samplerbench.methods.core.tabulated_path import Tabulated
 from samplerbench.methods.core.tuned_grid import TunedGrid, get_grid, is_grid_file
 
 __all__ = [
     "CAPABILITIES", "DENOISER", "EXCESS", "FAULTS", "GRIDS", "GUIDANCES", "METHODS", "RECIPES", "UNANNOUNCED", "VE",
-    "VP", "Between", "Classifier", "ContractError", "Cosine", "Denoising", "DiscreteVP", "Field", "Grid", "Guidance",
-    "GuidedField", "Guides", "Limit", "Linear", "Method", "Moment", "Noise", "Path", "Plugin", "Prediction", "Recipe",
-    "Registry", "Sampler", "SpecError", "SubVP", "Target", "Trigonometric", "TunedGrid", "argument_of", "get",
-    "get_grid", "get_guidance", "get_recipe", "import_files", "is_grid_file", "load_entry_points", "nearest",
-    "posterior_std", "register", "regression_loss", "sample", "split_specs", "trajectory", "uniform", "unmet",
-    "weights",
+    "VP", "Between", "Classifier", "ContractError", "Cosine", "Denoising", "DiscreteVP", "Field", "Grid",
+    "Guidance", "GuidedField", "Guides", "Limit", "Linear", "Method", "Moment", "Noise", "Parametrisation", "Path",
+    "Plugin", "Prediction", "Recipe", "Registry", "Sampler", "SpecError", "SubVP", "Tabulated", "Target",
+    "Trigonometric", "TunedGrid", "argument_of", "get", "get_grid", "get_guidance", "get_recipe", "import_files",
+    "is_grid_file", "load_entry_points", "nearest", "posterior_std", "register", "regression_loss", "sample",
+    "split_specs", "trajectory", "uniform", "unmet", "weights",
 ]  # fmt: skip

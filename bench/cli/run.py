@@ -99,7 +99,8 @@ def _events(session: "Session") -> Iterator[Event]:
             case Note(text):
                 yield Line(text)
             case CellStarted(job, progress):
-                name = ", ".join(filter(None, (str(job), job.sampler.grid)))
+                network = f"on {job.recipe}" if session.prepared.sweep.model else ""
+                name = ", ".join(filter(None, (str(job), network, job.sampler.grid)))
                 yield _sweep_bar(done, total)  # not before the directory is found to be free
                 yield _cell_bar(name, progress)
             case CellFinished(row):
@@ -126,9 +127,11 @@ def _outcome(name: str, row: Mapping, folder: Path) -> Line:
 def weights(networks: Iterable["LoadedNetwork"]) -> list[str]:
     """Which weights each network has, and those that guide or teach it: a line each."""
     sources = {name: text for network in networks for name, text in network.sources.items()}
-    return [f"{name}: {_described(text)}" for name, text in sources.items()]
+    return [f"{name}: {_described(name, text)}" for name, text in sources.items()]
 
 
-def _described(text: str) -> str:
+def _described(name: str, text: str) -> str:
     source, _, digest = text.rpartition(" ")
-    return DESCRIBED[source].format(digest) if source in DESCRIBED else f"your own {text}"
+    if source in DESCRIBED:
+        return DESCRIBED[source].format(digest)
+    return f"your own weights {digest}" if source == name else f"your own {text}"

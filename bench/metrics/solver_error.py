@@ -95,7 +95,8 @@ class TeacherDistance(SamplerMetric):
         images = _deterministic_images(sampler, network, block) if teacher else None
         if images is None:
             return {"teacher_rmse": nan, "teacher_feature_distance": nan}
-        solution = reference.reference_solution(teacher, block, guidance=sampler.guidance)
+        solution = network.images(reference.reference_solution(teacher, block, guidance=sampler.guidance))
+        images = network.images(images)
         ours, theirs = (real.extractor(quantised(each, network.exact)) for each in (images, solution))
         scale = real.once("mean distance", lambda: mean_distance(real.reference))
         return {

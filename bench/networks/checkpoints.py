@@ -14,6 +14,7 @@ from samplerbench.methods import Recipe, get_recipe
 from samplerbench.models import PRESETS, Checkpoint, CheckpointError, UNet, UNetConfig, load, shipped
 from samplerbench.networks.closed_form import closed_form
 from samplerbench.networks.loaded import LoadedNetwork, Origin
+from samplerbench.networks.named import Named
 from samplerbench.networks.training_cost import read_cost
 
 FOLDER = "checkpoints"  # the user's own checkpoints, by default
@@ -99,10 +100,38 @@ def load_network(
             return load_network(str(known.teacher), dataset, folder, device, dtype, compiled, weak=True, strict=strict)
         return _with_solver(known, dataset, folder, strict, device, dtype, compiled)
     checkpoint, origin = CheckpointKey(dataset.name, recipe, weak).load(folder, strict)
-    unet = trained_unet(checkpoint, recipe, dataset)
-    loaded = _ready(unet, known, origin, device, dtype, compiled)
-    if "path" in known.modules():
-        return replace(loaded, path=_learned(known, checkpoint, "path", checkpoint.path_weights()))
+    return _trained(trained_unet(checkpoint, recipe, dataset), checkpoint, known, origin, device, dtype, compiled)
+
+
+def file_network(
+    checkpoint: Checkpoint, recipe: Recipe, name: str, device: torch.device, dtype: torch.dtype, compiled: bool
+) -> LoadedNetwork:
+    """The network of a checkpoint file, whatever it was trained on. Raises CheckpointError if it holds no network.
+
+    name: that of the network in results.
+    """
+    if "solver" in recipe.provides:
+        raise CheckpointError(
+            f"{checkpoint.path} holds a solver learned for another network, not a network: name its recipe, {recipe}."
+        )
+    origin = Origin(str(checkpoint.path), checkpoint.digest, read_cost(checkpoint), checkpoint.facts)
+    loaded = _trained(checkpoint.unet(), checkpoint, recipe, origin, device, dtype, compiled)
+    return replace(loaded, name=name, external=Named(recipe, name, loaded.provides), code=(type(recipe),))
+
+
+def _trained(
+    unet: UNet,
+    checkpoint: Checkpoint,
+    recipe: Recipe,
+    origin: Origin,
+    device: torch.device,
+    dtype: torch.dtype,
+    compiled: bool,
+) -> LoadedNetwork:
+    """The network of a checkpoint, on its learned path if there is one."""
+    loaded = _ready(unet, recipe, origin, device, dtype, compiled)
+    if "path" in recipe.modules():
+        return replace(loaded, path=_learned(recipe, checkpoint, "path", checkpoint.path_weights()))
     return loaded
 
 
@@ -142,7 +171,7 @@ def _ready(
 ) -> LoadedNetwork:
     unet = unet.eval().requires_grad_(False).to(device, dtype).to(memory_format=torch.channels_last)
     config = unet.config
-    provides = recipe.provides | ({"labels"} if config.classes else set())
+    provides = recipe.provides | ({"labels", "unlabelled"} if config.classes else set())
     if origin.cost.teacher:  # distilled, whatever recipe reads it
         provides -= {"ode"}
     shape = (config.image_channels, config.resolution, config.resolution)
@@ -172,7 +201,7 @@ def _with_solver(
     return replace(
         teacher,
         name=str(recipe),
-        provides=recipe.provides | (teacher.provides & {"labels"}),
+        provides=recipe.provides | (teacher.provides & {"labels", "unlabelled"}),
         modules={"solver": _learned(recipe, checkpoint, "solver", checkpoint.weights)},
         origin=replace(origin, digest=f"{teacher.origin.digest}+{origin.digest}"),
     )

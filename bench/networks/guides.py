@@ -25,7 +25,8 @@ def with_guides(
     for guidance in guidances:
         reason = unmet(guidance.requires, network.provides, f"{network.name} on {dataset.name}")
         if reason:
-            raise InputError(f"{guidance} cannot guide {network.name}: {reason}. Leave out --guidance, or use auto.")
+            advice = "leave out --guidance" if network.external else "leave out --guidance, or use auto"
+            raise InputError(f"{guidance} cannot guide {network.name}: {reason}; {advice}.")
     guides, needs = dict(network.guides), {guidance.needs for guidance in guidances}
     if "classifier" in needs:
         guides["classifier"] = load_classifier(dataset, folder, network.device)
@@ -49,6 +50,8 @@ def load_classifier(dataset: Dataset, folder: str | None, device: torch.device) 
 
 def load_weak(network: LoadedNetwork, dataset: Dataset, folder: str | None) -> LoadedNetwork:
     """The weaker network of the same recipe, in the same precision. Raises InputError or CheckpointError."""
+    if network.external:
+        raise InputError(f"{network.name} has no weaker network beside it: leave out auto.")
     if "path" in get_recipe(network.name).modules():
         raise InputError(
             f"{network.name} learns its own noise path, which a weaker network does not share: leave out auto."

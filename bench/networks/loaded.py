@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from samplerbench.data.distributions import Distribution
-from samplerbench.methods import Field, Guidance, Path, Target
+from samplerbench.methods import Field, Guidance, Parametrisation, Path, Target, get_recipe
 from samplerbench.models import CheckpointFacts
 from samplerbench.networks.training_cost import UNKNOWN, TrainingCost
 
@@ -44,7 +45,7 @@ class GuideClassifier:
 class LoadedNetwork:
     """A network ready to run.
 
-    name: the recipe it was trained with.
+    name: the recipe it was trained with, or the spec of a model.
     net: called as net(x, t), net(x, t, label) or net(x, t, label, s); compiled if that was requested. eager: not.
     path, target: the noise path and what the network predicts.
     image_shape: (C, H, W). classes: the number of labels; 0 for none.
@@ -53,6 +54,9 @@ class LoadedNetwork:
     distribution: the closed form of the data, for a network that is computed instead of trained.
     guides: the networks that guidances need beside it, by the name in `Guidance.needs`.
     teacher: for a student, the undistilled network at the root of its teachers, if it was loaded.
+    external: what samplers must know of a network that no recipe's name stands for.
+    code: the modules and classes of its loader, a change of which means another network.
+    decode: maps the last state to images in [-1, 1]; None for a network of images.
     """
 
     name: str
@@ -70,6 +74,26 @@ class LoadedNetwork:
     distribution: Distribution | None = None
     guides: Mapping[str, "LoadedNetwork | GuideClassifier"] = field(default_factory=dict)
     teacher: "LoadedNetwork | None" = None
+    external: Parametrisation | None = None
+    code: tuple[type | str, ...] = ()
+    decode: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def parametrisation(self) -> Parametrisation:
+        """What samplers must know of it."""
+        return self.external or get_recipe(self.name)
+
+    @cached_property
+    def picture_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of its images."""
+        if self.decode is None:
+            return self.image_shape
+        with torch.inference_mode():
+            return tuple(self.images(torch.zeros(1, *self.image_shape, device=self.device)).shape[1:])
+
+    def images(self, states: Tensor) -> Tensor:
+        """The images (B, C, H, W) of last states (B, C, H, W)."""
+        return self.decode(states.float()) if self.decode else states
 
     @property
     def compiled(self) -> bool:

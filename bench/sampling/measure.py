@@ -231,7 +231,7 @@ def _batch(
     if times:
         latency, forward = times
         found.rounds.append(Round(latency, sum(run.stopwatch.seconds()), forward, run.nfe))
-    return Batch(block, indices, quantised(images, network.exact), run.labels)
+    return Batch(block, indices, quantised(network.images(images), network.exact), run.labels)
 
 
 def _timed_segments(run: Generation, network: LoadedNetwork, before: bool) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from samplerbench.methods import METHODS, Guidance, Sampler, get_recipe
+from samplerbench.methods import METHODS, Guidance, Sampler
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.generate import generate, initial_noise
 from samplerbench.sampling.noise import SAMPLING, ImageNoise
@@ -42,8 +42,9 @@ def reference_solution(
 def _solve(network: LoadedNetwork, noise: ImageNoise, method: str, guidance: Guidance | None) -> Tensor:
     if network.exact:
         return exact_flow(network, initial_noise(network, noise) * network.path.prior_std)
-    recipe = get_recipe(network.name)
-    sampler = Sampler(METHODS.get(method), guidance=guidance, trained=recipe, learned_path=network.path)
+    sampler = Sampler(
+        METHODS.get(method), guidance=guidance, trained=network.parametrisation, learned_path=network.path
+    )
     return generate(sampler, network, noise).images
 
 

@@ -37,4 +37,5 @@ def _code(job: Job, prepared: Prepared) -> list[type | str]:
     grid = get_grid(sampler.grid or "uniform")
     plugins = [sampler.method, sampler.recipe, sampler.guidance, grid, *prepared.scorer.metrics]
     dataset = DATASETS.get(sweep.dataset) if sweep.dataset else None
-    return [*MEASURING, *(type(plugin) for plugin in (*plugins, dataset) if plugin)]
+    of_plugins = (type(plugin) for plugin in (*plugins, dataset) if plugin)
+    return [*MEASURING, *of_plugins, *prepared.network(job).code]

@@ -1,6 +1,6 @@
 """From a sweep to its cells: a pure function of the options."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from samplerbench.errors import InputError
@@ -10,6 +10,7 @@ from samplerbench.methods import (
     METHODS,
     Guidance,
     Method,
+    Parametrisation,
     Recipe,
     Sampler,
     SpecError,
@@ -53,8 +54,11 @@ class Job:
         return f"{sampler.method}{guided}{steps}"
 
 
-def expand(sweep: CheckedSweep) -> list[Job]:
-    """The cells of a normalised sweep, method by method. Raises SpecError or InputError if none of them can run."""
+def expand(sweep: CheckedSweep, models: Mapping[str, Parametrisation] | None = None) -> list[Job]:
+    """The cells of a normalised sweep, method by method. Raises SpecError or InputError if none of them can run.
+
+    models: those of `sweep.model` that are not recipes, by spec.
+    """
     methods = [METHODS.get(spec) for spec in sweep.methods]
     sound = list(filter(_describes_itself, methods))
     if sound and all(method.adaptive for method in sound) and (sweep.steps or sweep.nfe or sweep.grid):
@@ -66,8 +70,16 @@ def expand(sweep: CheckedSweep) -> list[Job]:
     guidances: list[Guidance | None] = [None]
     if sweep.guidance:
         guidances = [get_guidance(spec) for spec in sweep.guidance]
-    jobs = [job for method in methods for job in _all_jobs(method, guidances, sweep)]
+    networks = _networks(sweep, models or {})
+    jobs = [job for method in methods for on in networks for job in _all_jobs(method, on, guidances, sweep)]
     return _skip_missing_grids(jobs)
+
+
+def _networks(sweep: CheckedSweep, models: Mapping[str, Parametrisation]) -> list[Parametrisation | None]:
+    """The networks that every method runs on; None for each method's own."""
+    if sweep.model:
+        return [models.get(spec) or get_recipe(spec) for spec in sweep.model]
+    return [get_recipe(sweep.recipe) if sweep.recipe else None]
 
 
 def _describes_itself(method: Method) -> bool:
@@ -79,12 +91,14 @@ def _describes_itself(method: Method) -> bool:
     return True
 
 
-def _all_jobs(method: Method, guidances: Sequence[Guidance | None], sweep: CheckedSweep) -> list[Job]:
-    """The cells of a method. If it raises anything, each of them has that as its fault.
+def _all_jobs(
+    method: Method, on: Parametrisation | None, guidances: Sequence[Guidance | None], sweep: CheckedSweep
+) -> list[Job]:
+    """The cells of a method on a network. If it raises anything, each of them has that as its fault.
 
     Raises SpecError if it names a recipe or a grid that does not exist.
     """
-    recipe = _recipe(method, sweep)
+    recipe = on or _recipe(method)
     try:
         return [
             job
@@ -99,10 +113,8 @@ def _all_jobs(method: Method, guidances: Sequence[Guidance | None], sweep: Check
         return [Job(Sampler(method, steps, trained=recipe), fault=error) for steps in counts or (None,)]
 
 
-def _recipe(method: Method, sweep: CheckedSweep) -> Recipe:
-    """The recipe whose network it runs on. Raises SpecError, which names the method if its own recipe is unknown."""
-    if sweep.recipe:
-        return get_recipe(sweep.recipe)
+def _recipe(method: Method) -> Recipe:
+    """The recipe whose network it runs on by default. Raises SpecError, which names the method, if it is unknown."""
     try:
         return get_recipe(method.recipe)
     except SpecError as error:
@@ -119,7 +131,7 @@ def _grids(method: Method, named: Sequence[str] | None) -> list[str | None]:
 
 
 def _jobs(
-    method: Method, recipe: Recipe, grid: str | None, guidance: Guidance | None, sweep: CheckedSweep
+    method: Method, recipe: Parametrisation, grid: str | None, guidance: Guidance | None, sweep: CheckedSweep
 ) -> list[Job]:
     sampler = Sampler(method, None, grid, guidance, recipe)
     skip = _unfit(method, recipe, sweep)
@@ -130,10 +142,11 @@ def _jobs(
     else:
         counts: Sequence[int | None] = (None,) if method.adaptive else sweep.steps or DEFAULT_STEPS
         jobs = [Job(sampler.with_steps(steps), method.unsupported(steps)) for steps in counts]
-    return [job if sweep.recipe or job.skip else _on_own_checkpoint(job) for job in jobs]
+    named = sweep.recipe or sweep.model
+    return [job if named or job.skip else _on_own_checkpoint(job) for job in jobs]
 
 
-def _unfit(method: Method, recipe: Recipe, sweep: CheckedSweep) -> str:
+def _unfit(method: Method, recipe: Parametrisation, sweep: CheckedSweep) -> str:
     """Why the method cannot run on the recipe's network; empty if it can."""
     if not is_exact(sweep):
         return unmet(method.requires, recipe.provides, recipe)

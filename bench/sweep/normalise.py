@@ -11,6 +11,7 @@ from samplerbench.errors import InputError
 from samplerbench.methods import FAULTS, METHODS, SpecError, get_grid, get_guidance, get_recipe, nearest, split_specs
 from samplerbench.models import PRESETS
 from samplerbench.networks.devices import DTYPES
+from samplerbench.networks.model import get_model
 from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK
 from samplerbench.sweep.options import CheckedSweep, Counts, Sweep
 
@@ -22,6 +23,8 @@ ALL = "all"  # every method, where methods are named
 CONFLICTS = [
     ("steps", "nfe", "--steps and --nfe are two ways to say the same: give one of them."),
     ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
+    ("model", "recipe", "--model names recipes too: leave out --recipe."),
+    ("model", "preset", "--preset times a random network: leave out --model."),
     ("weights", "preset", "--preset times a random network, without weights: leave out --weights."),
     ("guidance", "preset", "--preset times a random network, without anything to guide: leave out --guidance."),
 ]
@@ -41,12 +44,15 @@ def normalise(sweep: Sweep) -> CheckedSweep:
         "seeds": _seeds("0" if sweep.seeds is None else sweep.seeds),
         "samples": DEFAULT_SAMPLES if sweep.samples is None else _whole(sweep.samples, "--samples"),
         "batch_size": _whole(sweep.batch_size, "--batch-size"),
-        "dataset": None if sweep.preset else sweep.dataset or "digits",
+        "dataset": sweep.dataset or (None if sweep.preset else "digits"),
         "metrics": None if sweep.metrics is None else _unique(_items(sweep.metrics), "--metrics"),
+        "model": None if sweep.model is None else _models(sweep.model),
         "guidance": None if sweep.guidance is None else _guidances(sweep.guidance),
     }
     paths = {name: given[name] and str(given[name]) for name in ("output", "weights", "data_root")}
     checked = CheckedSweep(**given | parsed | paths)
+    if not sweep.dataset and _needs_no_data(checked):
+        checked = replace(checked, dataset=None)
     _check_values(checked)
     return _for_exact_data(checked) if is_exact(checked) else checked
 
@@ -74,6 +80,7 @@ def _for_exact_data(sweep: CheckedSweep) -> CheckedSweep:
         "--compile": sweep.compile,
         "--no-quality": not sweep.quality,
         "--guidance": sweep.guidance,
+        "--model": any(map(get_model, sweep.model or ())),
     }
     given = [option for option, value in idle.items() if value]
     if sweep.dtype not in ("float32", "float64"):
@@ -114,6 +121,17 @@ def _check_values(sweep: CheckedSweep) -> None:
 def _guidances(value: Sequence[str | float] | str | float) -> tuple[str, ...]:
     """As they print: 2 and cfg[weight=2] are the same."""
     return _unique((str(get_guidance(str(spec))) for spec in _items(value)), "--guidance")
+
+
+def _models(value: Sequence[str] | str) -> tuple[str, ...]:
+    """As they print. Raises SpecError for a text that names no model."""
+    texts = [str(spec) for spec in _items(value)]
+    return _unique((str(get_model(text) or get_recipe(text)) for text in texts), "--model")
+
+
+def _needs_no_data(sweep: CheckedSweep) -> bool:
+    """Whether models that bring all they need are timed only."""
+    return bool(sweep.model) and not sweep.quality and all(map(get_model, sweep.model or ()))
 
 
 def _items(value: Any, split: Callable[[str], list[str]] = split_specs) -> list:
@@ -186,4 +204,4 @@ def _whole(text: str | int, option: str) -> int:
 
 def default_output(sweep: CheckedSweep, key: str) -> Path:
     """The same directory for the same command, so that repeating it resumes. key: the sweep's hash."""
-    return Path("results", "runs", f"{sweep.dataset or sweep.preset}-{key[:8]}")
+    return Path("results", "runs", f"{sweep.dataset or sweep.preset or 'model'}-{key[:8]}")

@@ -39,6 +39,14 @@ class Sweep:
             "shown": "digits",
         },
     )
+    model: Texts | None = field(
+        default=None,
+        metadata={
+            "help": "Run every method on these networks: recipes, FILE.safetensors, diffusers:DIR, "
+            "package.module:function; see docs/models.md.",
+            "metavar": "SPEC,...",
+        },
+    )
     recipe: str | None = field(
         default=None,
         metadata={"help": "Run every method on this recipe's checkpoint instead of its own.", "metavar": "NAME"},
@@ -104,6 +112,7 @@ class CheckedSweep(Sweep):
     """A sweep as `normalise` returns it: complete, and with lists as tuples."""
 
     methods: tuple[str, ...] = ()
+    model: tuple[str, ...] | None = None
     steps: tuple[int, ...] | None = None
     nfe: tuple[int, ...] | None = None
     grid: tuple[str, ...] | None = None

@@ -1,12 +1,12 @@
 """A sweep made ready: whatever can be wrong with the input is found here, before anything is measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 
-from samplerbench.data.dataset import DATASETS
+from samplerbench.data.dataset import DATASETS, Dataset
 from samplerbench.errors import InputError
 from samplerbench.methods import TunedGrid, get_recipe, is_grid_file
 from samplerbench.metrics.scoring import Scorer, SpeedOnly
@@ -14,6 +14,7 @@ from samplerbench.networks.checkpoints import load_network, random_network
 from samplerbench.networks.devices import DTYPES, pick_device
 from samplerbench.networks.guides import with_guides
 from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.networks.model import get_model, load_model
 from samplerbench.networks.teachers import with_teachers
 from samplerbench.store.provenance import environment, fingerprint
 from samplerbench.sweep.jobs import Job, expand
@@ -71,10 +72,13 @@ def prepare(options: Sweep) -> Prepared:
     """Check and load everything. Raises InputError, SpecError or CheckpointError for what cannot be run."""
     sweep = normalise(options)
     device = pick_device(sweep.device)
-    jobs, networks = _load_networks(expand(sweep), sweep, device)
+    models = load_models(sweep, device)
+    jobs = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
+    jobs, networks = _load_networks(jobs, models, sweep, device)
     if not sweep.quality:
         return Prepared(sweep, device, jobs, networks, SpeedOnly())
     dataset = DATASETS.get(str(sweep.dataset))
+    _check_shapes(networks.values(), dataset)
     scorer = Scorer(dataset, sweep.metrics, sweep.samples, sweep.seeds, device, sweep.data_root, sweep.download)
     _check_labels(scorer, networks)
     guidances = {
@@ -84,22 +88,29 @@ def prepare(options: Sweep) -> Prepared:
     return Prepared(sweep, device, jobs, networks, scorer)
 
 
+def load_models(sweep: CheckedSweep, device: torch.device) -> dict[str, LoadedNetwork]:
+    """Those of `sweep.model` that are not recipes, by spec. Raises InputError, SpecError or CheckpointError."""
+    models = {spec: get_model(spec) for spec in sweep.model or ()}
+    dtype = DTYPES[sweep.dtype]
+    return {spec: load_model(model, device, dtype, sweep.compile) for spec, model in models.items() if model}
+
+
 def _load_networks(
-    jobs: Sequence[Job], sweep: CheckedSweep, device: torch.device
+    jobs: Sequence[Job], models: Mapping[str, LoadedNetwork], sweep: CheckedSweep, device: torch.device
 ) -> tuple[list[Job], dict[str, LoadedNetwork]]:
     """The jobs, and by recipe the networks they run on, with what their guidances need.
 
     A job is skipped if only the checkpoint of its step count is missing. Raises InputError or CheckpointError if a
     main checkpoint is missing or does not fit, or if all are missing.
     """
-    networks: dict[str, LoadedNetwork] = {}
+    networks = {name: _guided(network, jobs, sweep) for name, network in models.items()}
     found, missing = [], 0
     for job in jobs:
         try:
             networks[job.recipe] = networks.get(job.recipe) or _load(job.recipe, jobs, sweep, device)
         except InputError as error:
             main, missing = get_recipe(job.sampler.method.recipe), missing + 1
-            if sweep.recipe or job.recipe == str(main) or missing == len(jobs):
+            if sweep.recipe or sweep.model or job.recipe == str(main) or missing == len(jobs):
                 raise
             networks[str(main)] = networks.get(str(main)) or _load(str(main), jobs, sweep, device)
             job = Job(replace(job.sampler, trained=main), str(error))
@@ -112,8 +123,15 @@ def _load(recipe: str, jobs: Sequence[Job], sweep: CheckedSweep, device: torch.d
         return random_network(recipe, sweep.preset, device, DTYPES[sweep.dtype], sweep.compile)
     dataset = DATASETS.get(str(sweep.dataset))
     network = load_network(recipe, dataset, sweep.weights, device, DTYPES[sweep.dtype], sweep.compile, strict=True)
-    guidances = [job.sampler.guidance for job in jobs if job.recipe == recipe and job.sampler.guidance]
-    return with_guides(network, guidances, dataset, sweep.weights)
+    return _guided(network, jobs, sweep)
+
+
+def _guided(network: LoadedNetwork, jobs: Sequence[Job], sweep: CheckedSweep) -> LoadedNetwork:
+    """The network with what the guidances of its jobs need."""
+    guidances = [job.sampler.guidance for job in jobs if job.recipe == network.name and job.sampler.guidance]
+    if not guidances:
+        return network
+    return with_guides(network, guidances, DATASETS.get(str(sweep.dataset or "digits")), sweep.weights)
 
 
 def _on_learned_path(job: Job, network: LoadedNetwork) -> Job:
@@ -121,6 +139,22 @@ def _on_learned_path(job: Job, network: LoadedNetwork) -> Job:
     if network.path is job.sampler.path:
         return job
     return replace(job, sampler=replace(job.sampler, learned_path=network.path))
+
+
+def _check_shapes(networks: Iterable[LoadedNetwork], dataset: Dataset) -> None:
+    """Images are compared with the data's, so that both must have the same shape."""
+    expected = (dataset.channels, dataset.resolution, dataset.resolution)
+    for network in networks:
+        found = network.picture_shape
+        if found != expected:
+            raise InputError(
+                f"{network.name} makes images of {_size(found)}, and {dataset} has images of {_size(expected)}: name "
+                "the network's data with --data, or measure speed alone with --no-quality."
+            )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _check_labels(scorer: Scorer, networks: Mapping[str, LoadedNetwork]) -> None:

@@ -77,7 +77,9 @@ def _teacher_images(job: Job, prepared: Prepared) -> dict[str, Arrays]:
         return {}
     # teacher_distance solves as many or more of them: then these are solved only once.
     count = max(PICTURED, reference.IMAGES) if prepared.scorer.needs("teacher") else PICTURED
-    images = reference.reference_solution(teacher, prepared.seeds[0], count, guidance=guidance)[:PICTURED]
+    images = teacher.images(
+        reference.reference_solution(teacher, prepared.seeds[0], count, guidance=guidance)[:PICTURED]
+    )
     return {teacher_stem(teacher.name, str(guidance or "")): {"images": displayed(images).cpu().numpy()}}
 
 
@@ -89,7 +91,7 @@ def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
         "options": sampler.method.options,
         "recipe": job.recipe,
         "dataset": sweep.dataset or sweep.preset,
-        "resolution": network.image_shape[-1],
+        "resolution": network.picture_shape[-1],
         "grid": sampler.grid or "",
         "own_grid": job.default_grid,
         "steps": sampler.steps,

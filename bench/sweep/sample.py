@@ -74,6 +74,6 @@ def _draw(sampler: Sampler, network: LoadedNetwork, seed: int, count: int) -> tu
     """The images, and the evaluations of single images that all of them took."""
     batches, evaluations = [], 0
     for run in generate_batches(sampler, network, seed, count, BATCH):
-        batches.append(to_uint8(run.images).cpu())
+        batches.append(to_uint8(network.images(run.images)).cpu())
         evaluations += run.network.evaluations
     return torch.cat(batches), evaluations

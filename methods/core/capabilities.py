@@ -9,6 +9,7 @@ CAPABILITIES: dict[str, str] = {
     "variance": "a predicted variance",
     "solver": "a learned solver",
     "labels": "class labels",
+    "unlabelled": "predictions without a label, which training with dropped labels gives",
 }
 # What an ordinary denoiser provides. Distilled networks do not provide "ode".
 DENOISER: frozenset[str] = frozenset({"ode"})

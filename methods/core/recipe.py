@@ -44,6 +44,11 @@ class Recipe(Plugin, ABC):
         """Whether the network takes finite steps, so that its probability-flow ODE is undefined."""
         return "ode" not in self.provides
 
+    @property
+    def outputs(self) -> int:
+        """Output channels of the network per image channel."""
+        return int(self.network.get("outputs", 1))
+
     def at_progress(self, fraction: float) -> "Recipe":
         """The recipe to use after this fraction of the training, for objectives that change during training."""
         return self

@@ -13,9 +13,10 @@ from samplerbench.methods.core.contract import UNANNOUNCED, Limit, checked_state
 from samplerbench.methods.core.field import Field
 from samplerbench.methods.core.guidance.base import Guidance, Guides
 from samplerbench.methods.core.method import Method
+from samplerbench.methods.core.parametrisation import Parametrisation
 from samplerbench.methods.core.path import Path
 from samplerbench.methods.core.plugin import SpecError
-from samplerbench.methods.core.recipe import Noise, Recipe
+from samplerbench.methods.core.recipe import Noise
 from samplerbench.methods.core.registry import get_recipe
 from samplerbench.methods.core.tuned_grid import get_grid, is_grid_file
 
@@ -33,7 +34,7 @@ class Sampler:
 
     steps: the number of intervals of the grid; None for an adaptive method.
     grid: a spec such as `karras[rho=5]`, or the path of a grid file; None for the method's default grid.
-    trained: the recipe whose network it samples; None for the method's default.
+    trained: the recipe or the record of the network it samples; None for the method's default recipe.
     learned_path: the path of the network, if it was learned and so differs from the recipe's.
     """
 
@@ -41,12 +42,12 @@ class Sampler:
     steps: int | None = None
     grid: str | None = None
     guidance: Guidance | None = None
-    trained: Recipe | None = None
+    trained: Parametrisation | None = None
     learned_path: Path | None = None
 
     @cached_property
-    def recipe(self) -> Recipe:
-        """The recipe whose network it samples."""
+    def recipe(self) -> Parametrisation:
+        """The recipe, or the record, of the network it samples."""
         return self.trained or get_recipe(self.method.checkpoint(self.steps))
 
     @property
@@ -105,7 +106,7 @@ class Sampler:
             draws += 1
             return torch.zeros_like(x)
 
-        outputs = int(self.recipe.network.get("outputs", 1))
+        outputs = self.recipe.outputs
         label = torch.zeros(1, dtype=torch.int64)
         field = replace(self.recipe.field(net, self.recipe.modules()), path=self.path, label=label)
         guides = Guides(lambda x, _: x.flatten(1), weak=field)

@@ -16,6 +16,8 @@ class ClassifierFree(WeightedGuidance):
     and 1 take a single evaluation.
     """
 
+    requires = frozenset({"labels", "unlabelled"})
+
     def __str__(self) -> str:
         """Just the weight if it is active everywhere, as on the command line."""
         return f"{self.weight:.15g}" if (self.low, self.high) == (0, inf) else super().__str__()

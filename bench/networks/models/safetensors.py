@@ -1,0 +1,29 @@
+"""Checkpoints that `bench train` wrote, wherever they lie."""
+
+from dataclasses import dataclass, field
+
+from samplerbench.methods import get_recipe
+from samplerbench.models import CheckpointError, load
+from samplerbench.networks.checkpoints import file_network
+from samplerbench.networks.model import MODELS, Model
+
+
+@MODELS.register("safetensors")
+@dataclass(frozen=True)
+class CheckpointFile(Model):
+    """A checkpoint of `bench train`, for the recipe that it records; written as its path alone."""
+
+    file: str = field(metadata={"argument": "FILE.safetensors"})
+
+    def __str__(self) -> str:
+        return self.file if self.file.endswith(".safetensors") else super().__str__()
+
+    def load(self, device, dtype, compiled):
+        checkpoint = load(self.file)
+        recipe = checkpoint.facts.recipe
+        if not recipe:
+            raise CheckpointError(
+                f"{self.file} does not record a recipe, so it is no network of `bench train`: describe it by a "
+                "function, as package.module:function (docs/models.md)."
+            )
+        return file_network(checkpoint, get_recipe(recipe), str(self), device, dtype, compiled)
