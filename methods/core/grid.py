@@ -66,10 +66,15 @@ class Trailing(Grid):
 @GRIDS.register("leading")
 @dataclass(frozen=True)
 class Leading(Grid):
-    """Every (T/n)-th timestep, counted up from the first; sampling starts below t = 1 (arXiv 2305.08891, table 2)."""
+    """Every (T/n)-th timestep, counted up from the first; sampling starts below t = 1 (arXiv 2305.08891, table 2).
+
+    offset: added to the timesteps, as Stable Diffusion's 1.
+    """
+
+    offset: Annotated[int, Between(0, 10)] = 0
 
     def times(self, steps, path):
-        timesteps = (torch.arange(steps - 1, -1, -1, dtype=torch.float64) * TIMESTEPS / steps).floor() + 1
+        timesteps = (torch.arange(steps - 1, -1, -1, dtype=torch.float64) * TIMESTEPS / steps).floor() + 1 + self.offset
         return _ending_at_data(timesteps / TIMESTEPS)
 
 
@@ -105,6 +110,22 @@ class Karras(Grid):
         first, last = (-ends / 2 / self.rho).exp().tolist()
         ratio = torch.linspace(first, last, steps, dtype=torch.float64) ** self.rho
         return _from_noise(path.time_at(-2 * ratio.log()))
+
+
+@GRIDS.register("shifted")
+@dataclass(frozen=True)
+class Shifted(Grid):
+    """t = shift s / (1 + (shift - 1) s), s evenly spaced from 1 to `last`, then t = 0 (arXiv 2403.03206, eq. 23).
+
+    last: 1 / n if it is none, as in FLUX's pipeline. That of SD3 takes 0.001, shifted: 0.002994 for a shift of 3.
+    """
+
+    shift: Annotated[float, Between(0.01, 100)] = 3.0
+    last: Annotated[float | None, Between(1e-6, 0.5)] = None
+
+    def times(self, steps, path):
+        s = torch.linspace(1, self.last or 1 / steps, steps, dtype=torch.float64)
+        return _ending_at_data(self.shift * s / (1 + (self.shift - 1) * s))
 
 
 def _from_noise(times: Tensor) -> Tensor:
