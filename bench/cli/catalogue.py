@@ -21,6 +21,7 @@ from samplerbench.methods import (
 )
 from samplerbench.metrics.base import METRICS, Metric
 from samplerbench.models import PRESETS, shipped
+from samplerbench.networks.model import MODELS
 
 WIDEST = 52  # characters that a column is padded to, at most
 NONE = "-"
@@ -156,4 +157,5 @@ KINDS: dict[str, Kind] = {
     "grids": Kind(GRIDS),
     "guidances": Kind(GUIDANCES),
     "metrics": Kind(METRICS, ("requires",), _metric_facts),
+    "models": Kind(MODELS),
 }  # fmt: skip

@@ -4,6 +4,7 @@ import click
 
 from samplerbench.cli.check import check
 from samplerbench.cli.compare import compare
+from samplerbench.cli.export import export
 from samplerbench.cli.gate import baseline, doctor, history, selftest
 from samplerbench.cli.group import Bench
 from samplerbench.cli.likelihood import likelihood
@@ -27,6 +28,7 @@ def main() -> None:
 
 
 for command in (
-    run, compare, report, sample, train, tune, likelihood, list_, check, selftest, history, doctor, baseline,
+    run, compare, report, sample, train, tune, likelihood, export, list_, check, selftest, history, doctor,
+    baseline,
 ):  # fmt: skip
     main.add_command(command)

@@ -12,6 +12,7 @@ from samplerbench.networks.model import MODELS, ExternalModel
 from samplerbench.networks.published.consistency import consistency_record
 from samplerbench.networks.published.dit import dit_record
 from samplerbench.networks.published.folder import component, find_folder, read_config
+from samplerbench.networks.published.ours import exported_record
 from samplerbench.networks.published.prompts import read_prompts
 from samplerbench.networks.published.schedule import read_schedule
 from samplerbench.networks.published.text import Text, conditional_unet, flux, sd3
@@ -97,6 +98,7 @@ PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiff
 # The class of the network -> the function that reads its record.
 READERS: Mapping[str, Callable[[Diffusers, Path, Mapping[str, Any]], ExternalNetwork]] = {
     "UNet2DModel": _unet,
+    "SamplerbenchUNet": lambda model, folder, scheduler: exported_record(folder, read_schedule(scheduler)),
     "DiTTransformer2DModel": lambda model, folder, scheduler: dit_record(folder, read_schedule(scheduler)),
     "UNet2DConditionModel": _with_text(conditional_unet),
     "SD3Transformer2DModel": _with_text(sd3),
