@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from samplerbench.methods import FAULTS, Field, Path, Target
 from samplerbench.networks.loaded import LoadedNetwork, Origin
 
 Shape = tuple[int, int, int]
+BIGGEST = 2**24  # numbers in a state: 3 x 2048 x 2048 are fewer
 
 
 def unchanged(value: Tensor) -> Tensor:
@@ -116,6 +118,7 @@ def load_external(
 ) -> LoadedNetwork:
     """The network of a record, ready to run. Raises InputError if a call of it fails or returns something else."""
     record = replace(record, name=name)
+    _check_shape(record)
     adapted = Adapted(record).eval().requires_grad_(False).to(device)
     if adapted.net is not None:
         adapted.net.to(dtype)
@@ -134,6 +137,16 @@ def weights_digest(module: nn.Module) -> str:
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()[:12]
+
+
+def _check_shape(record: ExternalNetwork) -> None:
+    """Raises InputError for states that no memory holds, before any is taken."""
+    shape = record.image_shape
+    whole = len(shape) == 3 and all(isinstance(size, int) and size > 0 for size in shape)
+    if not whole or prod(shape) > BIGGEST:
+        raise InputError(
+            f"The network {record} makes images of {shape}: (C, H, W), at most {BIGGEST} numbers, is needed."
+        )
 
 
 @torch.inference_mode()

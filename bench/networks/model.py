@@ -1,9 +1,9 @@
 """Networks by a spec, as `--model` takes them: a kind of loader is one file in `networks.models`, or a plug-in."""
 
+import os
 import re
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -69,14 +69,14 @@ def _check_recipe(text: str) -> None:
     try:
         get_recipe(text)
     except SpecError as error:
-        if Path(text).is_dir():
+        if os.path.isdir(text):
             raise SpecError(f"{text!r} is a folder: write diffusers:{text} if diffusers saved it.") from error
-        if Path(text).is_file():
+        if os.path.isfile(text):
             raise SpecError(
                 f"{text!r} cannot be loaded as it is: a function of yours can, as package.module:function "
                 "(docs/models.md)."
             ) from error
-        raise SpecError(f"No model is called {text!r}: --model takes {KINDS}. {error}") from error
+        raise SpecError(f"No model is called {text[:100]!r}: --model takes {KINDS}. {error}") from error
 
 
 def load_model(model: Model, device: torch.device, dtype: torch.dtype, compiled: bool = False) -> LoadedNetwork:

@@ -149,7 +149,7 @@ class Registry(Generic[T]):
         """The class registered as `name`. Raises SpecError, with the nearest name, if there is none."""
         names = self.names()
         if name not in names:
-            raise SpecError(f"No {self.kind} is named {name!r}. {nearest(name, names)} {self.advice}".rstrip())
+            raise SpecError(f"No {self.kind} is named {name[:100]!r}. {nearest(name, names)} {self.advice}".rstrip())
         return self._classes[name]
 
     def get(self, spec: str) -> T:

@@ -72,11 +72,17 @@ def load_module(cls: type, folder: Path) -> nn.Module:
             f"and {expected.get(name, 'nothing')} by the configuration."
         )
     module = _build(cls, config, folder)
-    module.load_state_dict({name: value for file in files for name, value in load_file(file).items()})
+    try:
+        module.load_state_dict({name: value for file in files for name, value in load_file(file).items()})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise InputError(f"{files[0]} cannot be loaded: {' '.join(str(error).split())[:200]}") from error
     return module.eval()
 
 
 def _build(cls: Any, config: Mapping[str, Any], folder: Path) -> nn.Module:
+    from diffusers.utils import logging
+
+    logging.set_verbosity_error()  # it comments on every key that it does not know
     try:
         return cls.from_config(dict(config))
     except FAULTS as error:
@@ -114,6 +120,6 @@ def _check_depth(config: Mapping[str, Any], tensors: int, folder: Path) -> None:
             raise InputError(
                 f"{folder / 'config.json'} has {key} {config[key]}, but there are weights for {tensors} tensors only."
             )
-    blocks = config.get("block_out_channels")
-    if isinstance(blocks, list) and len(blocks) > tensors:
-        raise InputError(f"{folder / 'config.json'} has {len(blocks)} blocks for the weights of {tensors} tensors.")
+    for key, value in config.items():
+        if isinstance(value, list) and len(value) > max(tensors, 8):
+            raise InputError(f"{folder / 'config.json'} lists {len(value)} {key} for the weights of {tensors} tensors.")

@@ -80,7 +80,7 @@ def _lines(path: Path) -> list[str]:
 def _encode(prompts: list[str], folder: Path, pipeline: str) -> Prompts:
     """Encoded with an empty prompt at the end, which stands for none."""
     try:
-        import transformers  # noqa: F401
+        import transformers
     except ImportError as error:
         raise InputError(
             "Prompts are encoded by transformers: pip install 'samplerbench[diffusers]', or give encoded ones as "
@@ -88,6 +88,9 @@ def _encode(prompts: list[str], folder: Path, pipeline: str) -> Prompts:
         ) from error
     import diffusers
 
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     try:
         parts: dict[str, Any] = {"unet": None} if pipeline.startswith("StableDiffusion") else {"transformer": None}
         pipe = getattr(diffusers, pipeline).from_pretrained(
