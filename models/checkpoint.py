@@ -114,7 +114,7 @@ def load(path: Path) -> Checkpoint:
         if path.read_bytes()[:2] in PYTORCH:
             raise CheckpointError(
                 f"{path} is a PyTorch file, which is not read: checkpoints are the safetensors files of `bench train`; "
-                "other networks can only be sampled from Python so far (docs/models.md)."
+                "a function of your own reads other files, as --model package.module:function (docs/models.md)."
             ) from error
         raise CheckpointError(
             f"{path} is damaged or not a safetensors file ({error}); restore or retrain it."

@@ -13,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import samplerbench
 from samplerbench.cli.main import main
 from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import GRIDS, GUIDANCES, METHODS, RECIPES, DiscreteVP, Field, get, sample, split_specs
@@ -29,8 +30,10 @@ def text(name: str) -> str:
     return (ROOT / name).read_text()
 
 
-def python_blocks(name: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text(name), re.S)
+def python_blocks(name: str, marker: str = "") -> list[str]:
+    """The snippets of a page; with a marker, those under it alone."""
+    before = rf"<!-- {marker} -->\n" if marker else ""
+    return re.findall(rf"{before}```python\n(.*?)```", text(name), re.S)
 
 
 def run(code: str, **names: object) -> dict[str, object]:
@@ -100,7 +103,7 @@ def test_own_model_snippets_match_the_diffusers_scheduler():
         up_block_types=("UpBlock2D", "UpBlock2D"),
         norm_num_groups=8,
     ).eval()
-    first, second = python_blocks("docs/models.md")
+    first, second = python_blocks("docs/models.md", "own model")
     names = run(second, **run(first, unet=unet, shape=(2, 1, 8, 8)))
     assert names["images"].isfinite().all()
 
@@ -112,6 +115,21 @@ def test_own_model_snippets_match_the_diffusers_scheduler():
             theirs = scheduler.step(unet(theirs, timestep).sample, timestep, theirs).prev_sample
         ours = sample(get("ddim"), names["field"], names["x"], 10, None, "trailing")
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4 * theirs.abs().max().item())
+
+
+def test_records_in_the_docs_are_models(tmp_path, monkeypatch):
+    code = "\n".join(python_blocks("docs/models.md", "record"))
+    (tmp_path / "documented.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    weights = run(code)["Score"]().state_dict()
+    torch.save({"ema": {f"module.{name}": value for name, value in weights.items()}}, "score.pt")
+    specs = [f"documented:{name}" for name in re.findall(r"^def (\w+)\(\):", code, re.M)]
+    frame = samplerbench.run(
+        "ddim,dpmpp_2m", steps=3, model=specs, batch_size=2, quality=False, output=tmp_path / "out"
+    )
+    assert len(specs) == 3
+    assert set(frame["status"]) == {"ok"}
+    assert set(frame["recipe"]) == set(specs)
 
 
 @pytest.fixture

@@ -88,13 +88,22 @@ class Dataset(Plugin, ABC):
     classified: whether the extractor's logits are those of the data set's own classes.
     """
 
-    resolution: ClassVar[int]
-    channels: ClassVar[int]
-    classes: ClassVar[int]
     preset: ClassVar[str]
     extractor: ClassVar[str] = "inception-v3-compat"
     metrics: ClassVar[tuple[str, ...]] = ("fid", "novelty")
     classified: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def resolution(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def channels(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def classes(self) -> int: ...
 
     @cached_property
     def distribution(self) -> Distribution | None:
@@ -113,5 +122,5 @@ def _load_datasets() -> None:
 
 DATASETS: Registry[Dataset] = Registry(
     "dataset", Dataset, _load_datasets,
-    "Folders of images cannot be measured yet; a data set of your own is one file (docs/plugins.md).",
+    "Your own images are folder:DIR, npz:FILE, npy:FILE or parquet:FILE (docs/data.md).",
 )  # fmt: skip

@@ -54,7 +54,7 @@ class CheckpointKey:
         if strict and folder is not None:
             raise InputError(
                 f"--weights {folder!r} has no checkpoint {str(own)!r} ({_found_in(Path(folder))}): `{command} --output "
-                f"{folder}` trains one; other networks can only be sampled from Python so far (docs/models.md)."
+                f"{folder}` trains one; --model takes any other network (docs/models.md)."
             )
         if self.shipped.exists():
             return self.shipped

@@ -49,6 +49,7 @@ class LoadedNetwork:
     net: called as net(x, t), net(x, t, label) or net(x, t, label, s); compiled if that was requested. eager: not.
     path, target: the noise path and what the network predicts.
     image_shape: (C, H, W). classes: the number of labels; 0 for none.
+    balanced: whether image i gets label i modulo `classes`, instead of one of its own.
     provides: its capabilities, from `samplerbench.methods.CAPABILITIES`.
     modules: what was trained besides the network and is needed for sampling, by name.
     distribution: the closed form of the data, for a network that is computed instead of trained.
@@ -74,6 +75,7 @@ class LoadedNetwork:
     distribution: Distribution | None = None
     guides: Mapping[str, "LoadedNetwork | GuideClassifier"] = field(default_factory=dict)
     teacher: "LoadedNetwork | None" = None
+    balanced: bool = False
     external: Parametrisation | None = None
     code: tuple[type | str, ...] = ()
     decode: Callable[[Tensor], Tensor] | None = None

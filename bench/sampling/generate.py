@@ -28,6 +28,8 @@ def labels_for(network: LoadedNetwork, noise: ImageNoise) -> Tensor | None:
     """The labels (B,) of these images; None for a network without classes."""
     if "labels" not in network.provides:
         return None
+    if network.balanced:
+        return torch.tensor(noise.indices, device=network.device) % network.classes
     return image_labels(noise.block, noise.indices, network.classes, noise.purpose).to(network.device)
 
 

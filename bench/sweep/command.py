@@ -66,5 +66,8 @@ def relative(word: str) -> str:
 
 
 def _relative_path(path: str) -> str:
+    kind, colon, place = path.rpartition(":")
+    if colon and os.path.isabs(place):  # as in folder:DIR
+        return f"{kind}:{_relative_path(place)}"
     below = os.path.isabs(path) and Path(path).is_relative_to(Path.cwd())
     return str(Path(path).relative_to(Path.cwd())) if below else path

@@ -17,10 +17,13 @@ from samplerbench.sweep.options import CheckedSweep, Counts, Sweep
 
 DEFAULT_STEPS = (10, 50)
 DEFAULT_SAMPLES = 1000
+LABELS = ("independent", "balanced")
 ALL = "all"  # every method, where methods are named
 
 # Pairs of options that exclude each other.
 CONFLICTS = [
+    ("data", "dataset", "--data and --dataset are two names of one option: give one of them."),
+    ("data", "preset", "--preset times a random network, without data: leave out --data."),
     ("steps", "nfe", "--steps and --nfe are two ways to say the same: give one of them."),
     ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
     ("model", "recipe", "--model names recipes too: leave out --recipe."),
@@ -28,7 +31,7 @@ CONFLICTS = [
     ("weights", "preset", "--preset times a random network, without weights: leave out --weights."),
     ("guidance", "preset", "--preset times a random network, without anything to guide: leave out --guidance."),
 ]
-OF_QUALITY = ("samples", "metrics", "seeds", "data_root", "download", "save_images")
+OF_QUALITY = ("samples", "reference", "metrics", "seeds", "data_root", "download", "save_images")
 
 
 def normalise(sweep: Sweep) -> CheckedSweep:
@@ -44,14 +47,15 @@ def normalise(sweep: Sweep) -> CheckedSweep:
         "seeds": _seeds("0" if sweep.seeds is None else sweep.seeds),
         "samples": DEFAULT_SAMPLES if sweep.samples is None else _whole(sweep.samples, "--samples"),
         "batch_size": _whole(sweep.batch_size, "--batch-size"),
-        "dataset": sweep.dataset or (None if sweep.preset else "digits"),
+        "dataset": sweep.data or sweep.dataset or (None if sweep.preset else "digits"),
+        "data": None,
         "metrics": None if sweep.metrics is None else _unique(_items(sweep.metrics), "--metrics"),
         "model": None if sweep.model is None else _models(sweep.model),
         "guidance": None if sweep.guidance is None else _guidances(sweep.guidance),
     }
     paths = {name: given[name] and str(given[name]) for name in ("output", "weights", "data_root")}
     checked = CheckedSweep(**given | parsed | paths)
-    if not sweep.dataset and _needs_no_data(checked):
+    if not (sweep.data or sweep.dataset) and _needs_no_data(checked):
         checked = replace(checked, dataset=None)
     _check_values(checked)
     return _for_exact_data(checked) if is_exact(checked) else checked
@@ -59,12 +63,14 @@ def normalise(sweep: Sweep) -> CheckedSweep:
 
 def _as_text(sweep: Sweep) -> Sweep:
     """The sweep with names as text, so that Python may give a torch.device or a torch.dtype. Raises InputError."""
-    for name in ("dataset", "recipe", "preset"):
+    for name in ("data", "dataset", "recipe", "preset", "reference", "labels"):
         if not isinstance(value := getattr(sweep, name), str | None):
             raise InputError(f"--{name} takes a name, not {value!r}.")
     for name in ("timing", "quality", "compile", "download", "save_images"):
         if not isinstance(value := getattr(sweep, name), bool):
             raise InputError(f"{name} is True or False, not {value!r}.")
+    if sweep.labels not in LABELS:
+        raise InputError(f"--labels is {' or '.join(LABELS)}, not {sweep.labels!r}.")
     return replace(sweep, device=str(sweep.device), dtype=str(sweep.dtype).removeprefix("torch."))
 
 
@@ -77,6 +83,7 @@ def _for_exact_data(sweep: CheckedSweep) -> CheckedSweep:
     """There is no network to load, to time or to run at low precision. Raises InputError for options about one."""
     idle = {
         "--weights": sweep.weights,
+        "--reference": sweep.reference,
         "--compile": sweep.compile,
         "--no-quality": not sweep.quality,
         "--guidance": sweep.guidance,

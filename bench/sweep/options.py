@@ -31,13 +31,26 @@ class Sweep:
         default=None,
         metadata={"help": "Instead of --steps: at most this many network evaluations per image.", "metavar": "N,..."},
     )
-    dataset: str | None = field(
+    data: str | None = field(
         default=None,
         metadata={
-            "help": "digits, or one with a closed form, such as mixture; see `bench list datasets`.",
-            "metavar": "NAME",
+            "help": "Real images: folder:DIR, npz:FILE, ..., digits, or data with a closed form, such as mixture; see "
+            "`bench list datasets` and docs/data.md.",
+            "metavar": "SPEC",
             "shown": "digits",
         },
+    )
+    dataset: str | None = field(default=None, metadata={"help": "The same as --data.", "metavar": "SPEC"})
+    reference: str | None = field(
+        default=None,
+        metadata={
+            "help": "Compare with all of these images, or with stats:FILE.npz (mu, sigma); --data gives the floor.",
+            "metavar": "SPEC",
+        },
+    )
+    labels: str = field(
+        default="independent",
+        metadata={"help": "Labels of the images: independent, or balanced (image i gets i modulo the classes)."},
     )
     model: Texts | None = field(
         default=None,
@@ -145,6 +158,13 @@ class SampleOptions:
     output: Path = field(default=Path("samples.png"), metadata={"help": "PNG file."})
     seed: int = field(default=0, metadata=SEED)
     dataset: str = field(default="digits", metadata={"help": "What it was trained on.", "metavar": "NAME"})
+    model: str | None = field(
+        default=None,
+        metadata={
+            "help": "Run on this network: a recipe, FILE.safetensors, diffusers:DIR, package.module:function.",
+            "metavar": "SPEC",
+        },
+    )
     recipe: str | None = field(
         default=None,
         metadata={"help": "Run on this recipe's checkpoint instead of the method's default.", "metavar": "NAME"},
@@ -168,6 +188,13 @@ class TuneOptions:
     method: str = field(metadata={"metavar": "METHOD"})
     nfe: Counts = field(default="5,10", metadata={"help": "Budgets of network evaluations.", "metavar": "N,..."})
     dataset: str = field(default="digits", metadata={"help": "What the network was trained on.", "metavar": "NAME"})
+    model: str | None = field(
+        default=None,
+        metadata={
+            "help": "Run on this network: a recipe, FILE.safetensors, diffusers:DIR, package.module:function.",
+            "metavar": "SPEC",
+        },
+    )
     recipe: str | None = field(
         default=None,
         metadata={"help": "Run on this recipe's checkpoint instead of the method's default.", "metavar": "NAME"},

@@ -75,6 +75,8 @@ def prepare(options: Sweep) -> Prepared:
     models = load_models(sweep, device)
     jobs = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
     jobs, networks = _load_networks(jobs, models, sweep, device)
+    if sweep.labels == "balanced":
+        networks = {name: replace(network, balanced=True) for name, network in networks.items()}
     if not sweep.quality:
         return Prepared(sweep, device, jobs, networks, SpeedOnly())
     dataset = DATASETS.get(str(sweep.dataset))

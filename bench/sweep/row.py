@@ -20,7 +20,7 @@ from samplerbench.store.columns import joined
 from samplerbench.store.provenance import commit, fingerprint, utc_now
 from samplerbench.store.run_directory import Arrays, RunDirectory, teacher_stem
 from samplerbench.sweep.cell_key import cell_key
-from samplerbench.sweep.command import command_of, sources_of
+from samplerbench.sweep.command import command_of, relative, sources_of
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.prepare import Prepared
 
@@ -89,8 +89,8 @@ def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
     return {
         "method": sampler.method.name,
         "options": sampler.method.options,
-        "recipe": job.recipe,
-        "dataset": sweep.dataset or sweep.preset,
+        "recipe": relative(job.recipe),
+        "dataset": relative(sweep.dataset or sweep.preset or ""),
         "resolution": network.picture_shape[-1],
         "grid": sampler.grid or "",
         "own_grid": job.default_grid,

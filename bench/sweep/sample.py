@@ -1,5 +1,6 @@
 """`bench sample`: images of one method."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +17,7 @@ from samplerbench.sampling.generate import generate_batches
 from samplerbench.sweep.jobs import Job, expand
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import CheckedSweep, SampleOptions, Sweep
+from samplerbench.sweep.prepare import load_models
 
 BATCH = 256
 STEPS = 10  # by default
@@ -35,8 +37,10 @@ def draw_images(options: SampleOptions) -> Drawn:
     Raises InputError, SpecError or CheckpointError for what cannot be drawn.
     """
     sweep = _sweep(options)
-    job = _only_job(sweep)
-    network = _network(job, sweep)
+    device = pick_device(sweep.device)
+    models = load_models(sweep, device)
+    job = _only_job(sweep, models)
+    network = _network(job, models, sweep, device)
     sampler = replace(job.sampler, learned_path=network.path)
     images, evaluations = _draw(sampler, network, options.seed, options.count)
     return Drawn(images, evaluations / options.count)
@@ -46,17 +50,20 @@ def _sweep(options: SampleOptions) -> CheckedSweep:
     steps = options.steps or METHODS.get(options.method).nearest_steps(STEPS)
     return normalise(
         Sweep(
-            methods=[options.method], steps=steps, dataset=options.dataset, recipe=options.recipe, grid=options.grid,
-            guidance=options.guidance, device=options.device, weights=options.weights,
+            methods=[options.method], steps=steps, dataset=options.dataset, model=options.model,
+            recipe=options.recipe, grid=options.grid, guidance=options.guidance,
+            device=options.device, weights=options.weights,
         )
     )  # fmt: skip
 
 
-def _only_job(sweep: CheckedSweep) -> Job:
+def _only_job(sweep: CheckedSweep, models: Mapping[str, LoadedNetwork]) -> Job:
     """The one cell of the sweep."""
     if len(sweep.grid or ()) > 1:
         raise InputError(f"A picture has one time grid: give --grid one name, not {len(sweep.grid or ())}.")
-    job, *others = expand(sweep)
+    if len(sweep.model or ()) > 1:
+        raise InputError("A picture shows one network: give --model one spec.")
+    job, *others = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
     if others:
         raise InputError("A picture shows one method: give --guidance one value.")
     if job.skip:
@@ -64,9 +71,9 @@ def _only_job(sweep: CheckedSweep) -> Job:
     return job
 
 
-def _network(job: Job, sweep: CheckedSweep) -> LoadedNetwork:
+def _network(job: Job, models: Mapping[str, LoadedNetwork], sweep: CheckedSweep, device: torch.device) -> LoadedNetwork:
     dataset = DATASETS.get(str(sweep.dataset))
-    network = load_network(job.recipe, dataset, sweep.weights, pick_device(sweep.device), strict=True)
+    network = models.get(job.recipe) or load_network(job.recipe, dataset, sweep.weights, device, strict=True)
     return with_guides(network, [job.sampler.guidance] if job.sampler.guidance else [], dataset, sweep.weights)
 
 

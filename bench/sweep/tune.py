@@ -10,7 +10,7 @@ from torch import Tensor
 
 from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError, writing
-from samplerbench.methods import TunedGrid, get_recipe, unmet
+from samplerbench.methods import TunedGrid, unmet
 from samplerbench.networks.checkpoints import load_network
 from samplerbench.networks.devices import pick_device
 from samplerbench.sampling.generate import generate
@@ -21,6 +21,7 @@ from samplerbench.sweep.grid_search import GridError, SearchProgress, search
 from samplerbench.sweep.jobs import Job, expand
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import Sweep, TuneOptions
+from samplerbench.sweep.prepare import load_models
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,20 @@ class Tuning:
     def __init__(self, options: TuneOptions):
         sweep = normalise(
             Sweep(
-                methods=[options.method], nfe=options.nfe, dataset=options.dataset, recipe=options.recipe,
-                device=options.device, weights=options.weights,
+                methods=[options.method], nfe=options.nfe, dataset=options.dataset, model=options.model,
+                recipe=options.recipe, device=options.device, weights=options.weights,
             )
         )  # fmt: skip
-        jobs = list({job.sampler.steps: job for job in expand(sweep)}.values())
+        if len(sweep.model or ()) > 1:
+            raise InputError("A grid is tuned for one network: give --model one spec.")
+        device = pick_device(sweep.device)
+        models = load_models(sweep, device)
+        found = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
+        jobs = list({job.sampler.steps: job for job in found}.values())
         _check_steps(jobs)
         self.options, self.method, recipe = options, jobs[0].sampler.method, jobs[0].recipe
-        dataset, device = DATASETS.get(options.dataset), pick_device(sweep.device)
-        self.network = load_network(recipe, dataset, options.weights, device, strict=True)
+        dataset = DATASETS.get(options.dataset)
+        self.network = models.get(recipe) or load_network(recipe, dataset, options.weights, device, strict=True)
         samplers = [replace(job.sampler, learned_path=self.network.path) for job in jobs]
         self.errors = [GridError(sampler, self.network, options.images) for sampler in samplers]
         _check_deterministic(self.errors[0])
@@ -135,7 +141,7 @@ def default_output(dataset: str, recipe: str, method: str) -> Path:
 
 def _check_steps(jobs: Sequence[Job]) -> None:
     for job in jobs:
-        method, recipe = job.sampler.method, get_recipe(job.recipe)
+        method, recipe = job.sampler.method, job.sampler.recipe
         reason = job.skip or unmet({"ode"}, recipe.provides, recipe)
         if method.grid is None:
             reason = "its times are fixed"
