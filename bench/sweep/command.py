@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from samplerbench.networks.loaded import LoadedNetwork
 
 # The job says these itself, or they do not affect the result.
-NOT_COPIED = {"methods", "steps", "nfe", "grid", "guidance", "output", "save_images"}
+NOT_COPIED = {"methods", "model", "steps", "nfe", "grid", "guidance", "output", "save_images"}
 
 
 def command_of(job: Job, sweep: CheckedSweep) -> str:
@@ -25,6 +25,7 @@ def command_of(job: Job, sweep: CheckedSweep) -> str:
     words = ["bench", "run", "--methods", str(sampler.method)]
     words += ["--steps", str(sampler.steps)] * bool(sampler.steps)
     words += ["--grid", str(sampler.grid)] * (job.default_grid == "false")
+    words += ["--model", relative(job.recipe)] * bool(sweep.model)
     words += ["--guidance", str(sampler.guidance)] * bool(sampler.guidance)
     usual = normalise(Sweep(dataset=sweep.dataset, preset=sweep.preset, quality=sweep.quality))
     for field in fields(Sweep):

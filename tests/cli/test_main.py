@@ -55,7 +55,7 @@ WRONG = [
     (["run", "--output", "file/run"], "choose another --output"),
     (["run", "--weights", "corrupt"], "damaged or not a safetensors file"),
     (["run", "--weights", "pytorch", "--methods", "ddim"], "is a PyTorch file, which is not read"),
-    (["run", "--dataset", "./images"], "Folders of images cannot be measured yet"),
+    (["run", "--dataset", "./images"], "Your own images are folder:DIR, npz:FILE"),
     (["run", "--download"], "come with scikit-learn"),
     (["run", "--grd", "karras"], "No such option"),
     (["run", "--preset", "cifar10"], "add --no-quality"),

@@ -22,6 +22,7 @@ from samplerbench.sweep.options import Sweep
         {"methods": "ddpm", "steps": "1", "preset": "cifar10", "quality": False, "batch_size": 8},
         {"methods": "ddim", "steps": "5", "dataset": "mixture"},
         {"methods": "progressive", "steps": "4"},
+        {"methods": "unipc", "steps": "4", "model": "flow", "labels": "balanced", "reference": "digits"},
     ],
     ids=lambda options: options["methods"],
 )
@@ -49,4 +50,7 @@ def test_defaults_are_left_out():
         "--methods ddim --steps 10 --grid 'karras[rho=5.0]'",
     ]
     assert command(methods="ddim", steps="5", dataset="mixture") == ["--methods ddim --steps 5 --dataset mixture"]
+    assert command(methods="ddim", steps="5", model="flow,ddpm") == [
+        "--methods ddim --steps 5 --model flow", "--methods ddim --steps 5 --model ddpm",
+    ]  # fmt: skip
     assert command(methods="flow", nfe="4", seeds="0-4") == ["--methods flow --steps 4 --seeds 0-4"]
