@@ -35,6 +35,7 @@ def _code(job: Job, prepared: Prepared) -> list[type | str]:
     """The modules and the plug-ins that can change a row."""
     sampler, sweep = job.sampler, prepared.sweep
     grid = get_grid(sampler.grid or "uniform")
-    plugins = [sampler.method, sampler.recipe, sampler.guidance, grid, *prepared.scorer.metrics]
+    metrics = [plugin for metric in prepared.scorer.metrics for plugin in (metric, *metric.plugins)]
+    plugins = [sampler.method, sampler.recipe, sampler.guidance, grid, *metrics]
     dataset = DATASETS.get(sweep.dataset) if sweep.dataset else None
     return [*MEASURING, *(type(plugin) for plugin in (*plugins, dataset) if plugin)]
