@@ -20,7 +20,16 @@ from samplerbench.methods.core.path import (
     Trigonometric,
     posterior_std,
 )
-from samplerbench.methods.core.plugin import Between, Plugin, Registry, SpecError, argument_of, nearest, split_specs
+from samplerbench.methods.core.plugin import (
+    Between,
+    Plugin,
+    Registry,
+    SpecError,
+    argument_of,
+    nearest,
+    needs_argument,
+    split_specs,
+)
 from samplerbench.methods.core.recipe import Denoising, Noise, Recipe, regression_loss, uniform
 from samplerbench.methods.core.registry import METHODS, RECIPES, get, get_recipe, register
 from samplerbench.methods.core.sampler import Sampler, sample, trajectory
@@ -33,6 +42,6 @@ __all__ = [
     "Guidance", "GuidedField", "Guides", "Limit", "Linear", "Method", "Moment", "Noise", "Parametrisation", "Path",
     "Plugin", "Prediction", "Recipe", "Registry", "Sampler", "SpecError", "SubVP", "Tabulated", "Target",
     "Trigonometric", "TunedGrid", "argument_of", "get", "get_grid", "get_guidance", "get_recipe", "import_files",
-    "is_grid_file", "load_entry_points", "nearest", "posterior_std", "register", "regression_loss", "sample",
-    "split_specs", "trajectory", "uniform", "unmet", "weights",
+    "is_grid_file", "load_entry_points", "nearest", "needs_argument", "posterior_std", "register",
+    "regression_loss", "sample", "split_specs", "trajectory", "uniform", "unmet", "weights",
 ]  # fmt: skip

@@ -3,11 +3,12 @@
 from samplerbench.models.checkpoint import Checkpoint, CheckpointError, load, save, shipped
 from samplerbench.models.digits_cnn import DigitsCNN
 from samplerbench.models.ema import EMA
+from samplerbench.models.encoder import Encoder, EncoderConfig
 from samplerbench.models.facts import CheckpointFacts
 from samplerbench.models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
 from samplerbench.models.unet import PRESETS, UNet, UNetConfig, weaker
 
 __all__ = [
-    "EMA", "PRESETS", "Checkpoint", "CheckpointError", "CheckpointFacts", "DigitsCNN", "NoisyClassifier",
-    "NoisyClassifierConfig", "UNet", "UNetConfig", "load", "save", "shipped", "weaker",
+    "EMA", "PRESETS", "Checkpoint", "CheckpointError", "CheckpointFacts", "DigitsCNN", "Encoder", "EncoderConfig",
+    "NoisyClassifier", "NoisyClassifierConfig", "UNet", "UNetConfig", "load", "save", "shipped", "weaker",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from samplerbench.models.encoder import Encoder
 from samplerbench.models.facts import CheckpointFacts
 from samplerbench.models.kinds import KINDS, build
 from samplerbench.models.noisy_classifier import NoisyClassifier
@@ -60,6 +61,10 @@ class Checkpoint:
     def noisy_classifier(self) -> NoisyClassifier:
         """`network` for a file of a noise-aware classifier. Raises CheckpointError if it holds another network."""
         return cast(NoisyClassifier, self._of_kind("noisy-classifier"))
+
+    def encoder(self) -> Encoder:
+        """`network` for a file of an encoder. Raises CheckpointError if it holds another network."""
+        return cast(Encoder, self._of_kind("encoder"))
 
     def _of_kind(self, kind: str) -> nn.Module:
         try:

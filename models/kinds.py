@@ -10,6 +10,7 @@ from torch import Size, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from samplerbench.models.digits_cnn import DigitsCNN
+from samplerbench.models.encoder import Encoder, EncoderConfig
 from samplerbench.models.facts import CheckpointFacts
 from samplerbench.models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
 from samplerbench.models.unet import UNet, UNetConfig
@@ -32,6 +33,7 @@ KINDS: dict[str, Kind] = {
     "unet": Kind(UNet, UNetConfig, "a samplerbench U-Net"),
     "noisy-classifier": Kind(NoisyClassifier, NoisyClassifierConfig, "a noise-aware classifier"),
     "digits-cnn": Kind(DigitsCNN, None, "a digits classifier"),
+    "encoder": Kind(Encoder, EncoderConfig, "an encoder"),
 }
 # What a network can raise if the metadata of a damaged file describes an impossible one.
 IMPOSSIBLE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError)

@@ -18,8 +18,10 @@ from samplerbench.methods import (
     Registry,
     Sampler,
     argument_of,
+    needs_argument,
 )
 from samplerbench.metrics.base import METRICS, Metric
+from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.models import PRESETS, shipped
 from samplerbench.networks.model import MODELS
 
@@ -86,7 +88,7 @@ def _row(kind: Kind, name: str) -> list[str]:
     """Name, facts and summary of a plug-in; or why it failed, so that a broken one does not hide the others."""
     try:
         cls = kind.registry.lookup(name)
-        facts = [NONE] * len(kind.headings) if argument_of(cls) else kind.facts(kind.registry.get(name))
+        facts = [NONE] * len(kind.headings) if needs_argument(cls) else kind.facts(kind.registry.get(name))
         return [_signature(cls), *facts, _summary(cls)]
     except FAULTS as error:
         prefix = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
@@ -98,7 +100,10 @@ def _signature(cls: type[Plugin]) -> str:
     argument = argument_of(cls)
     options = ",".join(f"{field.name}={_shown(field.default)}" for field in fields(cls) if field is not argument)
     spec = f"{cls.name}[{options}]" if options else cls.name
-    return f"{spec}:{argument.metadata['argument']}" if argument else spec
+    if argument is None:
+        return spec
+    after = f":{argument.metadata['argument']}"
+    return spec + (after if needs_argument(cls) else f"[{after}]")
 
 
 def _shown(value: object) -> str:
@@ -158,4 +163,5 @@ KINDS: dict[str, Kind] = {
     "guidances": Kind(GUIDANCES),
     "metrics": Kind(METRICS, ("requires",), _metric_facts),
     "models": Kind(MODELS),
+    "encoders": Kind(ENCODERS),
 }  # fmt: skip

@@ -16,8 +16,8 @@ def options_of(cls: type) -> Callable[[Command], Command]:
     """Decorator that gives a command an argument or option for each field of `cls`, and passes it `options`, a `cls`.
 
     The metadata of a field: `help`, without which it is an argument; `metavar`; `min` and `max` of a number; `shown`,
-    the default as the help shows it. Such an option is passed on only if it is given. A boolean that is True by default
-    becomes --no-NAME.
+    the default as the help shows it, for an option that is passed on only if it is given; `also`, a second name. A
+    boolean that is True by default becomes --no-NAME.
     """
 
     def decorate(command: Command) -> Command:
@@ -44,13 +44,14 @@ def _parameter(field: Field, hint: Any) -> Callable[[Command], Command]:
             return click.argument(field.name, type=kind, metavar=facts.get("metavar"))
         return click.argument(field.name, type=kind, metavar=facts.get("metavar"), default=field.default)
     flag = "--" + field.name.replace("_", "-")
+    flags = [flag, facts["also"]] if "also" in facts else [flag]
     if kind is bool:
         return _switch(flag, field)
     if "shown" in facts:
         text = f"{facts['help']}  [default: {facts['shown']}]"
-        return click.option(flag, field.name, type=kind, metavar=facts.get("metavar"), help=text)
+        return click.option(*flags, field.name, type=kind, metavar=facts.get("metavar"), help=text)
     return click.option(
-        flag, field.name, type=kind, metavar=facts.get("metavar"), help=facts["help"], default=field.default,
+        *flags, field.name, type=kind, metavar=facts.get("metavar"), help=facts["help"], default=field.default,
         show_default=field.default is not None,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
     """Train the network of RECIPE; `digits-cnn` trains the classifier whose features measure quality on the digits,
-    `noisy-classifier` the one for classifier guidance.
+    `noisy-classifier` the one for classifier guidance, `encoder` one for `fd[encoder=trained:FILE]` on other data.
 
     An interrupted training resumes from its last save when the same command is given again. A student learns from a
     teacher, which is trained first if it is missing.
@@ -32,6 +32,7 @@ def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
     bench train flow --dataset digits
     bench train ddpm --iterations 20000 --seed 1
     bench train progressive[steps=4]
+    bench train encoder --data mnist
     """
     from samplerbench.training.plan import plan_chain
 

@@ -13,7 +13,6 @@ from samplerbench.metrics.column import Column
 from samplerbench.networks.loaded import LoadedNetwork
 
 if TYPE_CHECKING:  # torch-fidelity takes a second to import
-    from samplerbench.metrics.extractors import Extractor
     from samplerbench.metrics.reference import RealFeatures
 
 # What a metric may require beside images -> what is needed, as it reads after "it needs".
@@ -23,6 +22,9 @@ REQUIREMENTS = {
     "labels": "a classifier of the data set's own classes",
     "teacher": "the teachers of students",
 }
+
+
+Shape = tuple[int, int, int]  # of an image: channels, height, width
 
 
 class Features(NamedTuple):
@@ -35,6 +37,28 @@ class Features(NamedTuple):
     features: Tensor
     logits: Any = None  # Tensor | None
     labels: Any = None  # Tensor | None
+
+
+class FeatureExtractor(ABC):
+    """Turns images (N, C, H, W), uint8 unless they are exact data, into features.
+
+    name: in the protocol. width: the number of features. digest: the hash of the weights. label: how headings name it.
+    exact: whether the features are the pixels themselves, also of exact data, whose moments are then theirs.
+    """
+
+    name: str
+    width: int
+    digest: str
+    label: str = ""
+    exact: bool = False
+
+    @abstractmethod
+    def extract(self, images: Tensor) -> Features:
+        """Features (N, D), and logits (N, classes) if they were requested, in float64 on the CPU."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features (N, D) in float64 on the CPU."""
+        return self.extract(images).features
 
 
 class Accumulator(ABC):
@@ -59,6 +83,15 @@ class Metric(Plugin, ABC):
     columns: ClassVar[tuple[Column, ...]]
     requires: ClassVar[frozenset[str]] = frozenset()
 
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plug-ins that its options name, whose code determines its columns too."""
+        return ()
+
+    def described(self, real: RealFeatures) -> tuple[Column, ...]:
+        """Its columns as a run records them: with what is known of them only once the features are."""
+        return self.columns
+
 
 class ImageMetric(Metric, ABC):
     """A metric of images, seen batch after batch through a feature extractor."""
@@ -71,13 +104,21 @@ class ImageMetric(Metric, ABC):
         """The fewest images in a block that it can score with this many features."""
         return 2
 
-    def extractor(self, device: torch.device) -> Extractor | None:
-        """An extractor of its own; None for that of the data set. Raises InputError if it cannot be loaded."""
+    def extractor(self, device: torch.device, shape: Shape) -> FeatureExtractor | None:
+        """An extractor of its own for images of this shape (C, H, W); None for that of the data set.
+
+        Raises InputError if it cannot be loaded or does not fit.
+        """
         return None
 
 
 class SamplerMetric(Metric, ABC):
-    """A metric that images alone do not determine: it runs the sampler again, off the clock."""
+    """A metric that images alone do not determine: it runs the sampler again, off the clock.
+
+    features: whether it needs the features of the real images.
+    """
+
+    features: ClassVar[bool] = True
 
     @abstractmethod
     def evaluate(self, sampler: Sampler, network: LoadedNetwork, block: int, real: RealFeatures) -> dict[str, float]:

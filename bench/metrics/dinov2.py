@@ -3,7 +3,6 @@
 torch-fidelity fetches the network's code and weights through torch.hub and cannot read a file.
 """
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +19,7 @@ from samplerbench.metrics.base import METRICS, ImageMetric
 from samplerbench.metrics.column import Column
 from samplerbench.metrics.extractors import Extractor, register_extractor
 from samplerbench.metrics.frechet import Statistics
+from samplerbench.metrics.state_dict import read_state
 from samplerbench.models.vit import VisionTransformer
 
 WEIGHTS = "dinov2_vitl14_pretrain.pth"
@@ -50,7 +50,7 @@ class FDDinoV2(ImageMetric):
 
         return StreamingStatistics(real.width, score)
 
-    def extractor(self, device):
+    def extractor(self, device, shape):
         return Extractor("dinov2", device, weights=self.weights)
 
 
@@ -61,7 +61,7 @@ class DinoV2Extractor(FeatureExtractorDinoV2):
         FeatureExtractorBase.__init__(self, name, features_list)  # the parent class would load from torch.hub
         self.feature_extractor_internal_dtype = torch.float32
         path = find_weights(feature_extractor_weights_path)
-        state = read_state(path)
+        state = read_state(path, "DINOv2", WEIGHTS)
         self.model = build(state, path)
         self.width, self.digest = self.model.norm.weight.numel(), digest(*state.values())
 
@@ -74,23 +74,11 @@ def find_weights(path: str | None) -> Path:
     found = Path(path).expanduser() if path else Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
     if not found.is_file():
         raise InputError(
-            f"fd_dinov2 needs the weights of DINOv2's ViT-L/14 (1.2 GB), but there is no file {str(found)!r}: "
+            f"DINOv2 needs the weights of its ViT-L/14 (1.2 GB), but there is no file {str(found)!r}: "
             f"download {WEIGHTS}, linked in the README of facebookresearch/dinov2, to that path, "
-            "or give its path as fd_dinov2[weights=PATH]."
+            "or give its path as fd_dinov2[weights=PATH] or fd[encoder=dinov2:PATH]."
         )
     return found
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file, loaded without running code from it. Raises InputError."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if all(isinstance(tensor, Tensor) for tensor in state.values()):
-            return state
-        reason = "it does not map names to tensors"
-    except (OSError, EOFError, RuntimeError, AttributeError, pickle.UnpicklingError) as error:
-        reason = str(error).split("\n", 1)[0].rstrip(". ")
-    raise InputError(f"{str(path)!r} cannot be read as the weights of DINOv2 ({reason}): use {WEIGHTS}.")
 
 
 def build(state: dict[str, Tensor], path: Path) -> VisionTransformer:

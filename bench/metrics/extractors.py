@@ -11,12 +11,14 @@ from torch_fidelity.utils import create_feature_extractor
 
 from samplerbench.data.dataset import to_float
 from samplerbench.errors import InputError
-from samplerbench.metrics.base import Features
+from samplerbench.metrics.base import FeatureExtractor, Features
 from samplerbench.models import CheckpointError, load, shipped
 from samplerbench.models.digits_cnn import DIGITS, FEATURES, DigitsCNN
 
 INCEPTION = "inception-v3-compat"
 INCEPTION_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_DIGEST = INCEPTION_WEIGHTS[-12:-4]
+INCEPTION_WIDTH = 2048
 BATCH = 256  # images that an extractor sees at once
 # The layers of an extractor: its features, and its logits if it has any.
 LAYERS: Mapping[str, tuple[str, ...]] = {"digits-cnn": ("64", "logits"), INCEPTION: ("2048", "logits_unbiased")}
@@ -68,11 +70,8 @@ def register_extractor(name: str, extractor: type[FeatureExtractorBase]) -> None
 register_extractor("digits-cnn", DigitsCNNExtractor)
 
 
-class Extractor:
-    """A feature extractor of torch-fidelity, by name, applied to uint8 images (N, C, H, W) in memory.
-
-    width: the number of its features. digest: the hash of its weights.
-    """
+class Extractor(FeatureExtractor):
+    """A feature extractor of torch-fidelity, by name, applied to uint8 images (N, C, H, W) in memory."""
 
     def __init__(
         self,
@@ -86,14 +85,14 @@ class Extractor:
 
         Raises InputError if Inception's weights are not where torch.hub keeps them and `download` is not set.
         """
-        if name == INCEPTION and not download:
+        if name == INCEPTION and not (download or weights):
             _find_inception()
         self.name, self.device = name, device
         layers = list(LAYERS.get(name, (name,))[: 1 + logits])
 
         net = create_feature_extractor(name, layers, cuda=False, verbose=False, feature_extractor_weights_path=weights)
-        self.width: int = 2048 if name == INCEPTION else net.width
-        self.digest: str = INCEPTION_WEIGHTS[-12:-4] if name == INCEPTION else net.digest
+        self.width = INCEPTION_WIDTH if name == INCEPTION else net.width
+        self.digest = INCEPTION_DIGEST if name == INCEPTION else net.digest
         self.net = net.to(device)
 
     @torch.inference_mode()
@@ -107,32 +106,40 @@ class Extractor:
         batches = [self.net(batch.to(self.device)) for batch in images.split(BATCH)]
         return Features(*(torch.cat([part.double().cpu() for part in parts]) for parts in zip(*batches, strict=True)))
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Features (N, D) in float64 on the CPU."""
-        return self.extract(images).features
+
+class UnusedInception(FeatureExtractor):
+    """Inception where no metric needs it: what the protocol records of the data's extractor, without its weights."""
+
+    name, width, digest = INCEPTION, INCEPTION_WIDTH, INCEPTION_DIGEST
+
+    def extract(self, images: Tensor) -> Features:
+        """Raises ValueError: there are no weights."""
+        raise ValueError("A metric that sets `features = False` must not use the features of real images.")
 
 
-class Pixels:
+class Pixels(FeatureExtractor):
     """No extractor: the pixels themselves, for data with a closed form."""
 
-    name, digest = "pixels", "none"
+    name, digest, exact = "pixels", "none", True
 
     def __init__(self, width: int):
         self.width = width
 
     def extract(self, images: Tensor) -> Features:
         """Images (N, C, H, W) as vectors (N, D) in float64 on the CPU."""
-        return Features(self(images))
+        return Features(images.flatten(1).double().cpu())
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """The same, alone."""
-        return images.flatten(1).double().cpu()
+
+def inception_file() -> Path:
+    """Where torch.hub keeps Inception's weights."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_WEIGHTS
 
 
 def _find_inception() -> None:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_WEIGHTS
+    path = inception_file()
     if not path.exists():
         raise InputError(
             f"FID on this data needs Inception's weights (91 MB): put {INCEPTION_WEIGHTS} from torch-fidelity's "
-            f"releases into {path.parent}, or add --download, or measure speed alone with --no-quality."
+            f"releases into {path.parent}, or add --download, or measure without them by --metrics fd[encoder=pixels], "
+            "or speed alone with --no-quality."
         )

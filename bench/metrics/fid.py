@@ -12,6 +12,7 @@ from samplerbench.metrics.accumulators import Collect, StreamingStatistics
 from samplerbench.metrics.base import METRICS, ImageMetric
 from samplerbench.metrics.column import BLOCKS, Column
 from samplerbench.metrics.frechet import Statistics
+from samplerbench.metrics.reference import RealFeatures
 
 
 @METRICS.register("fid")
@@ -41,15 +42,21 @@ class FID(ImageMetric):
     )  # fmt: skip
 
     def accumulator(self, real):
-        def score(samples: Statistics) -> dict[str, float]:
-            return {
-                "fid": real.distance(samples),
-                "fid_floor": real.floor(samples.count),
-                "fid_floor_sd": real.floor_sd(samples.count),
-                "fid_ceiling": real.ceiling(samples.count),
-            }
+        return frechet("fid", real)
 
-        return StreamingStatistics(real.width, score)
+
+def frechet(name: str, real: RealFeatures) -> StreamingStatistics:
+    """The Frechet distance to the real images, in the column `name`, with its floor, the floor's spread and ceiling."""
+
+    def score(samples: Statistics) -> dict[str, float]:
+        return {
+            name: real.distance(samples),
+            f"{name}_floor": real.floor(samples.count),
+            f"{name}_floor_sd": real.floor_sd(samples.count),
+            f"{name}_ceiling": real.ceiling(samples.count),
+        }
+
+    return StreamingStatistics(real.width, score)
 
 
 @METRICS.register("fid_inf")

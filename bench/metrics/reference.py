@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from samplerbench.data.dataset import Images, quantised
-from samplerbench.metrics.extractors import BATCH, Extractor, Pixels
+from samplerbench.metrics.base import FeatureExtractor
+from samplerbench.metrics.extractors import BATCH
 from samplerbench.metrics.frechet import Reference, Statistics
 from samplerbench.metrics.neighbours import radii
 
@@ -21,7 +22,7 @@ class RealFeatures:
     """The features (N, D) of both splits of the real images, and what metrics compute of them, once a run."""
 
     images: Images
-    extractor: Extractor | Pixels
+    extractor: FeatureExtractor
     _made: dict[str, Any] = field(default_factory=dict)
 
     @cached_property

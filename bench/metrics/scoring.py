@@ -13,9 +13,17 @@ import torch
 from samplerbench.data.dataset import DATASETS, Dataset, Images, digest
 from samplerbench.errors import InputError
 from samplerbench.methods import Sampler
-from samplerbench.metrics.base import METRICS, REQUIREMENTS, Accumulator, ImageMetric, Metric, SamplerMetric
+from samplerbench.metrics.base import (
+    METRICS,
+    REQUIREMENTS,
+    Accumulator,
+    FeatureExtractor,
+    ImageMetric,
+    Metric,
+    SamplerMetric,
+)
 from samplerbench.metrics.column import Column
-from samplerbench.metrics.extractors import Extractor, Pixels
+from samplerbench.metrics.extractors import INCEPTION, Extractor, Pixels, UnusedInception
 from samplerbench.metrics.reference import RealFeatures
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.measure import Batch
@@ -40,11 +48,13 @@ class Scorer:
         _check_distinct(self.metrics)
         _check_requirements(self.metrics, dataset)
         self.images = dataset.load(data_root, download)
+        own = {metric: self._own(metric, device) for metric in self.metrics if isinstance(metric, ImageMetric)}
         logits = any("logits" in metric.requires for metric in self.metrics)
-        self.extractor = _extractor(dataset, device, download, logits)
+        needed = None in own.values() or any(isinstance(each, SamplerMetric) and each.features for each in self.metrics)
+        self.extractor = _extractor(dataset, device, download, logits, needed)
         self.real = RealFeatures(self.images, self.extractor)
-        self.of_images = [(metric, self._real_for(metric, device)) for metric in self.metrics
-                          if isinstance(metric, ImageMetric)]  # fmt: skip
+        self.of_images = [(metric, RealFeatures(self.images, extractor) if extractor else self.real)
+                          for metric, extractor in own.items()]  # fmt: skip
         self.of_samplers = [metric for metric in self.metrics if isinstance(metric, SamplerMetric)]
         _check_enough(self.of_images, samples)
         self.facts = self._facts(dataset, samples, seeds)
@@ -52,7 +62,8 @@ class Scorer:
     @property
     def columns(self) -> list[Column]:
         """The columns of all metrics."""
-        return [column for metric in self.metrics for column in metric.columns]
+        real = dict(self.of_images)
+        return [column for metric in self.metrics for column in metric.described(real.get(metric, self.real))]
 
     @property
     def specs(self) -> list[str]:
@@ -75,9 +86,16 @@ class Scorer:
                 columns.setdefault(name, []).append(value)
         return columns
 
-    def _real_for(self, metric: ImageMetric, device: torch.device) -> RealFeatures:
-        own = metric.extractor(device)
-        return RealFeatures(self.images, own) if own else self.real
+    def _own(self, metric: ImageMetric, device: torch.device) -> FeatureExtractor | None:
+        """The metric's own extractor, if it has one. Raises InputError if that cannot be used on these images."""
+        channels, height, width = self.images.reference.shape[1:]
+        own = metric.extractor(device, (channels, height, width))
+        if own and self.images.exact and not own.exact:
+            raise InputError(
+                f"{metric} takes images of 256 levels, and data with a closed form are not quantised: measure fid, "
+                "which is in pixels there."
+            )
+        return own
 
     def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int]) -> dict[str, object]:
         """Everything that must match for two scores to be comparable."""
@@ -197,9 +215,12 @@ def _check_requirements(metrics: list[Metric], dataset: Dataset) -> None:
             raise InputError(f"{metric} needs {needed}, which {dataset.name} does not have: {advice}.")
 
 
-def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: bool) -> Extractor | Pixels:
+def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: bool, needed: bool) -> FeatureExtractor:
+    """The data set's extractor. needed: whether any metric uses its features; if not, Inception needs no weights."""
     if dataset.distribution:
         return Pixels(dataset.channels * dataset.resolution**2)
+    if dataset.extractor == INCEPTION and not needed:
+        return UnusedInception()
     return Extractor(dataset.extractor, device, download, logits)
 
 

@@ -51,6 +51,7 @@ class TrajectoryRMSE(SamplerMetric):
             "samplers that draw noise along the way.",
         ),
     )  # fmt: skip
+    features = False
 
     def evaluate(self, sampler, network, block, real):
         images = None if network.distilled else _deterministic_images(sampler, network, block)
@@ -122,6 +123,7 @@ class Order(SamplerMetric):
         ),
     )  # fmt: skip
     requires = frozenset({"exact"})
+    features = False
 
     def evaluate(self, sampler, network, block, real):
         declared = sampler.method.convergence

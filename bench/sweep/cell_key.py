@@ -35,7 +35,8 @@ def _code(job: Job, prepared: Prepared) -> list[type | str]:
     """The modules and the plug-ins that can change a row."""
     sampler, sweep = job.sampler, prepared.sweep
     grid = get_grid(sampler.grid or "uniform")
-    plugins = [sampler.method, sampler.recipe, sampler.guidance, grid, *prepared.scorer.metrics]
+    metrics = [plugin for metric in prepared.scorer.metrics for plugin in (metric, *metric.plugins)]
+    plugins = [sampler.method, sampler.recipe, sampler.guidance, grid, *metrics]
     dataset = DATASETS.get(sweep.dataset) if sweep.dataset else None
     of_plugins = (type(plugin) for plugin in (*plugins, dataset) if plugin)
     return [*MEASURING, *of_plugins, *prepared.network(job).code]

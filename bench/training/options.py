@@ -13,7 +13,7 @@ class TrainOptions:
     the help shows it.
     """
 
-    dataset: str = field(default="digits", metadata={"help": "What to train on.", "metavar": "NAME"})
+    dataset: str = field(default="digits", metadata={"help": "What to train on.", "metavar": "NAME", "also": "--data"})
     iterations: int = field(default=5_000, metadata={"help": "Optimiser steps.", "min": 1})
     batch_size: int = field(default=128, metadata={"help": "Images per step.", "min": 1})
     learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate.", "min": 0, "max": 1})

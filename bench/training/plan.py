@@ -123,11 +123,11 @@ def _check(name: str, dataset: Dataset, options: TrainOptions) -> None:
 
 
 def _check_classifier(name: str, dataset: Dataset, options: TrainOptions) -> None:
-    only = CLASSIFIERS[name].only
+    only, labels = CLASSIFIERS[name].only, CLASSIFIERS[name].labels
     _refuse_first(
         (only and dataset.name != only, f"{name} is a classifier of the {only}: leave out --dataset."),
         *_common(dataset, options),
-        (not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
+        (labels and not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
         (options.weak, f"--weak is for the network of a recipe, and {name} is a classifier: leave it out."),
         (options.pairs, f"--pairs has no effect on {name}, which is not trained on pairs: leave it out."),
     )

@@ -10,7 +10,17 @@ from torch import Tensor
 
 from samplerbench.data.dataset import Dataset, Images
 from samplerbench.methods import Field, Recipe
-from samplerbench.models import CheckpointFacts, DigitsCNN, NoisyClassifier, NoisyClassifierConfig, UNet, weaker
+from samplerbench.models import (
+    CheckpointFacts,
+    DigitsCNN,
+    Encoder,
+    EncoderConfig,
+    NoisyClassifier,
+    NoisyClassifierConfig,
+    UNet,
+    weaker,
+)
+from samplerbench.models.encoder import QUARTERS
 from samplerbench.models.kinds import facts_of
 from samplerbench.networks.checkpoints import FOLDER, architecture_of
 from samplerbench.networks.guides import NOISY_CLASSIFIER
@@ -137,19 +147,29 @@ def paired_noise(eps: Tensor) -> Callable[[Tensor], Tensor]:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier that can be trained. only: the data set it is for; empty for any with classes."""
+    """A classifier that can be trained.
+
+    only: the data set it is for; empty for any. labels: whether it needs those of the data.
+    """
 
     build: Callable[[Dataset], Any]
     only: str = ""
+    labels: bool = True
 
 
 def _noisy_classifier(dataset: Dataset) -> NoisyClassifier:
     return NoisyClassifier(NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes))
 
 
+def _encoder(dataset: Dataset) -> Encoder:
+    classes = dataset.classes or QUARTERS
+    return Encoder(EncoderConfig(dataset.resolution, dataset.channels, classes=classes, rotations=not dataset.classes))
+
+
 CLASSIFIERS: dict[str, Classifier] = {
     "digits-cnn": Classifier(lambda dataset: DigitsCNN(), only="digits"),
     NOISY_CLASSIFIER: Classifier(_noisy_classifier),
+    "encoder": Classifier(_encoder, labels=False),
 }
 
 

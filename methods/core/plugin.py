@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import (
@@ -42,7 +42,8 @@ class Plugin:
 
     name: set by registration.
     An option with metadata={"printed": True} is printed even if it has its default value. A field with
-    metadata={"argument": "DIR"}, a string, is written after a colon instead, as in `folder[resolution=32]:DIR`.
+    metadata={"argument": "DIR"}, a string, is written after a colon instead, as in `folder[resolution=32]:DIR`; with
+    the default None it may be left out.
     Raises SpecError for an option outside its `Between`.
     """
 
@@ -68,12 +69,19 @@ class Plugin:
     def __str__(self) -> str:
         spec = f"{self.name}[{self.options}]" if self.options else self.name
         argument = argument_of(type(self))
-        return f"{spec}:{getattr(self, argument.name)}" if argument else spec
+        value = argument and getattr(self, argument.name)
+        return spec if value is None else f"{spec}:{value}"
 
 
 def argument_of(cls: type[Plugin]) -> Field[Any] | None:
     """The field that is written after a colon, as DIR in `folder:DIR`; None for a plug-in without one."""
     return next((field for field in fields(cls) if "argument" in field.metadata), None)
+
+
+def needs_argument(cls: type[Plugin]) -> bool:
+    """Whether its name alone is no spec, because a field after the colon has no default."""
+    field = argument_of(cls)
+    return field is not None and field.default is MISSING
 
 
 T = TypeVar("T", bound=Plugin)
@@ -132,8 +140,8 @@ class Registry(Generic[T]):
         return sorted(self._classes)
 
     def complete(self) -> list[str]:
-        """The names that are specs by themselves: those of plug-ins without an argument, sorted."""
-        return [name for name in self.names() if argument_of(self._classes[name]) is None]
+        """The names that are specs by themselves: those of plug-ins that need no argument, sorted."""
+        return [name for name in self.names() if not needs_argument(self._classes[name])]
 
     @contextmanager
     def temporarily(self) -> Iterator[None]:
@@ -187,6 +195,8 @@ def _parse_argument(cls: type[Plugin], spec: str, text: str | None) -> dict[str,
     if field is None:
         if text is not None:
             raise SpecError(f"{cls.name} takes nothing after a colon, as in {spec!r}: leave it out.")
+        return {}
+    if text is None and not needs_argument(cls):
         return {}
     if not text:
         raise SpecError(

@@ -22,7 +22,8 @@ from samplerbench.methods import (
     nearest,
 )
 from samplerbench.metrics.base import METRICS
-from samplerbench.testing import datasets, grids, guidances, methods, metrics, recipes
+from samplerbench.metrics.encoders.base import ENCODERS
+from samplerbench.testing import datasets, encoders, grids, guidances, methods, metrics, recipes
 from samplerbench.testing.variants import Variant, variants
 
 __all__ = ["KINDS", "checks", "contract", "located"]
@@ -33,6 +34,7 @@ KINDS: dict[str, tuple[Registry, ModuleType]] = {
     "guidance": (GUIDANCES, guidances),
     "grid": (GRIDS, grids),
     "metric": (METRICS, metrics),
+    "encoder": (ENCODERS, encoders),
     "dataset": (DATASETS, datasets),
 }
 

@@ -221,7 +221,8 @@ def _real(metric: ImageMetric) -> RealFeatures:
     """Real images through the metric's own extractor, or through one that fits what it requires."""
     real = _features(exact="exact" in metric.requires)
     try:
-        own = metric.extractor(CPU)
+        channels, height, width = real.images.test.shape[1:]
+        own = metric.extractor(CPU, (channels, height, width))
     except InputError as error:
         raise SkipTest(str(error)) from error
     return RealFeatures(real.images, own) if own else real

@@ -57,7 +57,7 @@ def test_missing_weights_are_an_error_before_anything_runs(monkeypatch, tmp_path
     with pytest.raises(InputError, match=rf"1.2 GB.*{tmp_path}/checkpoints/{WEIGHTS}.*weights=PATH"):
         Scorer(DATASETS.get("digits"), ["fd_dinov2"], 1000, (0,), CPU)
     with pytest.raises(InputError, match=r"no file '/nowhere/dino\.pth'"):
-        METRICS.get("fd_dinov2[weights=/nowhere/dino.pth]").extractor(CPU)
+        METRICS.get("fd_dinov2[weights=/nowhere/dino.pth]").extractor(CPU, (1, 8, 8))
 
 
 class Malicious:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from samplerbench.data.dataset import to_float, to_uint8
 from samplerbench.metrics.frechet import Reference, Statistics
-from samplerbench.models.digits_cnn import blur
+from samplerbench.models.augment import blur
 
 
 def score(real, images):

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from samplerbench.models import DigitsCNN
-from samplerbench.models.digits_cnn import blur
 
 
 @pytest.fixture
@@ -14,15 +13,6 @@ def net():
 def test_logits_are_read_off_the_features(net):
     images = torch.rand(3, 1, 8, 8) * 2 - 1
     torch.testing.assert_close(net(images), net.classify(net.features(images)))
-
-
-def test_blur_spreads_a_point_binomially_on_a_black_background():
-    image = torch.full((1, 1, 8, 8), -1.0)
-    torch.testing.assert_close(blur(image), image, rtol=0, atol=1e-6)
-    image[0, 0, 4, 4] = 15.0
-    expected = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
-    torch.testing.assert_close(blur(image)[0, 0, 3:6, 3:6] + 1, expected)
-    assert (blur(image) + 1).sum().item() == pytest.approx(16)
 
 
 def test_an_uninformed_network_pays_for_the_digit_and_for_the_damage(net):

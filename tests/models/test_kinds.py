@@ -10,6 +10,8 @@ from samplerbench.models import (
     PRESETS,
     CheckpointError,
     DigitsCNN,
+    Encoder,
+    EncoderConfig,
     NoisyClassifier,
     NoisyClassifierConfig,
     UNet,
@@ -23,6 +25,7 @@ NETWORKS = {
     "unet": lambda: UNet(SMALL),
     "noisy-classifier": lambda: NoisyClassifier(NoisyClassifierConfig(channels=8, classes=3)),
     "digits-cnn": DigitsCNN,
+    "encoder": lambda: Encoder(EncoderConfig(resolution=7, image_channels=3, channels=16, classes=3)),
 }
 
 

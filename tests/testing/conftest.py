@@ -9,10 +9,12 @@ import pytest
 from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import GRIDS, GUIDANCES, METHODS, RECIPES
 from samplerbench.metrics.base import METRICS
+from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.testing import checks
 
 REGISTRIES = {
-    "method": METHODS, "recipe": RECIPES, "grid": GRIDS, "guidance": GUIDANCES, "metric": METRICS, "dataset": DATASETS,
+    "method": METHODS, "recipe": RECIPES, "grid": GRIDS, "guidance": GUIDANCES, "metric": METRICS, "encoder": ENCODERS,
+    "dataset": DATASETS,
 }  # fmt: skip
 
 

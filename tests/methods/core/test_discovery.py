@@ -53,7 +53,7 @@ def entry_points(monkeypatch):
     return load
 
 
-@pytest.mark.parametrize("group", ["methods", "metrics", "datasets", "models"])
+@pytest.mark.parametrize("group", ["methods", "metrics", "encoders", "datasets", "models"])
 def test_entry_points_of_every_group_are_imported(package, entry_points, group):
     theirs = package("someones_plugins", "plugin")
     entry_points(**{group: ["someones_plugins.plugin"]})

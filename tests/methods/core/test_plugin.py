@@ -92,6 +92,22 @@ def test_names_that_are_complete_need_no_argument():
     assert TOYS.complete() == ["ball", "robot"]
 
 
+def test_an_argument_with_a_default_may_be_left_out():
+    @dataclass(frozen=True)
+    class Bag(Plugin):
+        """Something after a colon, or nothing."""
+
+        content: str | None = field(default=None, metadata={"argument": "THING"})
+
+    with TOYS.temporarily():
+        TOYS.register("bag")(Bag)
+        assert (TOYS.get("bag").content, TOYS.get("bag:hat").content) == (None, "hat")
+        assert [str(TOYS.get(spec)) for spec in ("bag", "bag:hat")] == ["bag", "bag:hat"]
+        assert TOYS.complete() == ["bag", "ball", "robot"]
+        with pytest.raises(SpecError, match="bag needs THING: write bag:THING"):
+            TOYS.get("bag:")
+
+
 def test_options_are_checked_in_python_too():
     with pytest.raises(SpecError, match="arms must lie between 1 and 4, not 7"):
         Robot(arms=7)

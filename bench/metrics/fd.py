@@ -1,0 +1,59 @@
+"""The Frechet distance in the features of an encoder that the user chooses."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from samplerbench.metrics.base import METRICS, ImageMetric
+from samplerbench.metrics.column import BLOCKS, Column
+from samplerbench.metrics.encoders.base import ENCODERS
+from samplerbench.metrics.fid import frechet
+
+
+def _meaning(space: str) -> str:
+    return (
+        "**{label}**: squared Frechet distance between {samples} generated and {reference_images} reference images in "
+        f"the space of {space}. Comparable only under the same protocol (`{{protocol}}`)."
+    )
+
+
+@METRICS.register("fd")
+@dataclass(frozen=True)
+class FD(ImageMetric):
+    """Frechet distance to the reference in the features of `encoder`, with its floor and its ceiling as for FID.
+
+    encoder: one of `bench list encoders`. `pixels` needs no file and fits any data.
+    """
+
+    encoder: str = field(default="pixels", metadata={"printed": True})
+
+    columns: ClassVar = (
+        Column(
+            "fd", "FD", "lower", spread=BLOCKS,
+            floor="fd_floor", floor_spread="fd_floor_sd", ceiling="fd_ceiling",
+            meaning=_meaning("its encoder"),
+        ),
+        Column("fd_floor"),
+        Column("fd_floor_sd"),
+        Column("fd_ceiling"),
+    )  # fmt: skip
+
+    def __post_init__(self):
+        super().__post_init__()
+        ENCODERS.get(self.encoder)  # an unknown one is an error at once
+
+    @property
+    def plugins(self):
+        return (ENCODERS.get(self.encoder),)
+
+    def described(self, real):
+        (encoder,), (first, *others) = self.plugins, self.columns
+        meaning = _meaning(encoder.meaning.replace("{", "{{").replace("}", "}}"))
+        return (replace(first, label=f"FD ({real.extractor.label})", meaning=meaning), *others)
+
+    def extractor(self, device, shape):
+        (encoder,) = self.plugins
+        made = encoder.load(shape, device)
+        return replace(made, name=f"encoder {encoder.name}", label=made.label or encoder.name)
+
+    def accumulator(self, real):
+        return frechet("fd", real)

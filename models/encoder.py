@@ -1,0 +1,89 @@
+"""A classifier that is trained for its features: what FID's Inception is for photographs, for any other images."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samplerbench.models.augment import DAMAGES, damaged, deformed, turned
+
+FEATURES = 128
+QUARTERS = 4  # classes where rotations are
+LARGEST = 4096  # pixels a side
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The architecture, as stored in a checkpoint.
+
+    channels: width at full resolution; each halving, down to 4 pixels, doubles it, up to 128.
+    classes: number of labels. rotations: the labels are not those of the data, but by how much images were turned.
+    Raises ValueError for an impossible resolution.
+    """
+
+    resolution: int = 8
+    image_channels: int = 1
+    channels: int = 32
+    classes: int = 10
+    rotations: bool = False
+
+    def __post_init__(self):
+        if not 1 <= self.resolution <= LARGEST:
+            raise ValueError(f"the resolution must lie between 1 and {LARGEST}, not {self.resolution}")
+
+
+class Encoder(nn.Module):
+    """Residual convolutions, the mean over the image, and a linear layer of features. forward: (B, C, H, W) -> logits.
+
+    It is trained as `DigitsCNN` is: to classify images that are deformed and damaged at random, and to recognise the
+    damage, so that its features are sensitive to the errors of few-step samplers. Its logits are those of the classes
+    and three for the damage. Images without labels are turned by quarters, which it learns to tell apart (RotNet,
+    arXiv 1803.07728).
+    """
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        current, resolution = config.channels, config.resolution
+        blocks = [nn.Conv2d(config.image_channels, current, 3, padding=1), Residual(current, current)]
+        while resolution > 4:
+            wider = min(2 * current, FEATURES)
+            blocks.append(Residual(current, wider, stride=2))
+            current, resolution = wider, (resolution + 1) // 2
+        self.convolutions = nn.Sequential(*blocks, Residual(current, current))
+        self.project = nn.Linear(current, FEATURES)
+        self.dropout = nn.Dropout(0.3)
+        self.classify = nn.Linear(FEATURES, config.classes + DAMAGES)
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, 128) for images (B, C, H, W) in [-1, 1]."""
+        return F.silu(self.project(F.silu(self.convolutions(images)).mean((2, 3))))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classify(self.dropout(self.features(images)))
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The sum of the cross-entropies of class and damage, of each image (B,)."""
+        if self.config.rotations:
+            images, labels = turned(images)
+        damage = torch.randint(DAMAGES, (len(images),), device=images.device)
+        logits = self(damaged(deformed(images, extended=True), damage, extended=True))
+        label = F.cross_entropy(logits[:, : self.config.classes], labels, reduction="none")
+        return label + F.cross_entropy(logits[:, self.config.classes :], damage, reduction="none")
+
+
+class Residual(nn.Module):
+    """x + two convolutions of it, (B, C, H, W) -> (B, C', H / stride, W / stride)."""
+
+    def __init__(self, channels: int, out_channels: int, stride: int = 1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, stride, padding=1),
+            nn.GroupNorm(8, out_channels), nn.SiLU(), nn.Conv2d(out_channels, out_channels, 3, padding=1),
+        )  # fmt: skip
+        same = channels == out_channels and stride == 1
+        self.skip = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.skip(x) + self.layers(x)
