@@ -91,6 +91,7 @@ def _events(session: "Session") -> Iterator[Event]:
     from samplerbench.sweep.session import CellFinished, CellStarted, Note
 
     yield from map(Line, weights(session.prepared.networks.values()))
+    yield from map(Line, session.prepared.scorer.notes)
     total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
     if done:
         yield Line(f"{done} of {total} cells are already measured in {session.store.folder}")

@@ -94,7 +94,12 @@ class Metric(Plugin, ABC):
 
 
 class ImageMetric(Metric, ABC):
-    """A metric of images, seen batch after batch through a feature extractor."""
+    """A metric of images, seen batch after batch through a feature extractor.
+
+    needs_reference_images: whether the mean and covariance of the reference's features do not suffice.
+    """
+
+    needs_reference_images: ClassVar[bool] = True
 
     @abstractmethod
     def accumulator(self, real: RealFeatures) -> Accumulator:

@@ -22,6 +22,7 @@ class InceptionScore(ImageMetric):
 
     splits: Annotated[int, Between(1, 100)] = 1
 
+    needs_reference_images = False
     columns: ClassVar = (
         Column(
             "inception_score", "IS", "higher", extractor=True,
@@ -70,6 +71,7 @@ class ClassAccuracy(ImageMetric):
     The classifier was trained on the training images, so only held-out ones show how far to trust it.
     """
 
+    needs_reference_images = False
     columns: ClassVar = (
         Column(
             "class_accuracy", "class accuracy", "higher", "{:.3f}", spread=BLOCKS, floor="class_accuracy_floor",

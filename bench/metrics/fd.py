@@ -26,6 +26,7 @@ class FD(ImageMetric):
 
     encoder: str = field(default="pixels", metadata={"printed": True})
 
+    needs_reference_images = False
     columns: ClassVar = (
         Column(
             "fd", "FD", "lower", spread=BLOCKS,

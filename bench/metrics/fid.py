@@ -20,6 +20,7 @@ from samplerbench.metrics.reference import RealFeatures
 class FID(ImageMetric):
     """Frechet distance to the reference (arXiv 1706.08500), with its floor, the floor's spread, and its ceiling."""
 
+    needs_reference_images = False
     columns: ClassVar = (
         Column(
             "fid", "FID", "lower", extractor=True, label_exact="Frechet distance", spread=BLOCKS,
@@ -70,6 +71,7 @@ class FIDInfinity(ImageMetric):
 
     sizes: Annotated[int, Between(3, 50)] = 8
 
+    needs_reference_images = False
     columns: ClassVar = (
         Column(
             "fid_inf", "FID∞", "lower", extractor=True,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from samplerbench.data.dataset import Images, quantised
+from samplerbench.data.reference import GivenStatistics
 from samplerbench.metrics.base import FeatureExtractor
 from samplerbench.metrics.extractors import BATCH
 from samplerbench.metrics.frechet import Reference, Statistics
@@ -19,10 +20,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class RealFeatures:
-    """The features (N, D) of both splits of the real images, and what metrics compute of them, once a run."""
+    """The features (N, D) of both splits of the real images, and what metrics compute of them, once a run.
+
+    given: the mean and covariance of the reference's features, where they were given instead of its images.
+    """
 
     images: Images
     extractor: FeatureExtractor
+    given: GivenStatistics | None = None
     _made: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -58,7 +63,7 @@ class RealFeatures:
 
     @cached_property
     def _gaussian(self) -> Reference:
-        moments = self.images.moments
+        moments = self.given.moments if self.given else self.images.moments
         return Reference(Statistics.known(*moments) if moments else Statistics.of(self.reference))
 
     def distance(self, samples: Statistics) -> float:

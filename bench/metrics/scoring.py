@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from samplerbench.data.dataset import DATASETS, Dataset, Images, digest
+from samplerbench.data.files import FileData
+from samplerbench.data.reference import PREFIX, GivenStatistics, read_statistics, replace_reference
 from samplerbench.errors import InputError
 from samplerbench.methods import Sampler
 from samplerbench.metrics.base import (
@@ -23,11 +25,14 @@ from samplerbench.metrics.base import (
     SamplerMetric,
 )
 from samplerbench.metrics.column import Column
-from samplerbench.metrics.extractors import INCEPTION, Extractor, Pixels, UnusedInception
+from samplerbench.metrics.extractors import INCEPTION, Extractor, Pixels, UnusedInception, inception_file
 from samplerbench.metrics.reference import RealFeatures
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.measure import Batch
 from samplerbench.statistics import half_width
+
+INDEPENDENT, BALANCED = "uniform and independent per image", "balanced: image i has class i modulo their number"
+WITHOUT_FILES = "fd[encoder=pixels]"  # a metric that needs no download
 
 
 class Scorer:
@@ -42,22 +47,33 @@ class Scorer:
         device: torch.device,
         data_root: str | None = None,
         download: bool = False,
+        reference: str | None = None,
+        balanced: bool = False,
     ):
-        """metrics: their specs; None for the data set's default. Raises InputError if any of it is unavailable."""
-        self.metrics = [METRICS.get(spec) for spec in metrics or dataset.metrics]
+        """metrics: their specs; None for the data set's default. reference: as in --reference.
+
+        Raises InputError if any of it is unavailable.
+        """
+        specs, self.notes = (metrics, []) if metrics else default_metrics(dataset, download)
+        self.metrics = [METRICS.get(spec) for spec in specs]
         _check_distinct(self.metrics)
         _check_requirements(self.metrics, dataset)
+        self.given = read_statistics(reference) if reference and reference.startswith(PREFIX) else None
         self.images = dataset.load(data_root, download)
+        if reference and not self.given:
+            self.images = replace_reference(self.images, reference)
         own = {metric: self._own(metric, device) for metric in self.metrics if isinstance(metric, ImageMetric)}
         logits = any("logits" in metric.requires for metric in self.metrics)
         needed = None in own.values() or any(isinstance(each, SamplerMetric) and each.features for each in self.metrics)
         self.extractor = _extractor(dataset, device, download, logits, needed)
-        self.real = RealFeatures(self.images, self.extractor)
-        self.of_images = [(metric, RealFeatures(self.images, extractor) if extractor else self.real)
+        self.real = RealFeatures(self.images, self.extractor, self.given)
+        self.of_images = [(metric, RealFeatures(self.images, extractor, self.given) if extractor else self.real)
                           for metric, extractor in own.items()]  # fmt: skip
         self.of_samplers = [metric for metric in self.metrics if isinstance(metric, SamplerMetric)]
         _check_enough(self.of_images, samples)
-        self.facts = self._facts(dataset, samples, seeds)
+        if self.given:
+            _check_given(self.of_images, self.given)
+        self.facts = self._facts(dataset, samples, seeds, balanced)
 
     @property
     def columns(self) -> list[Column]:
@@ -97,14 +113,14 @@ class Scorer:
             )
         return own
 
-    def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int]) -> dict[str, object]:
+    def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int], balanced: bool) -> dict[str, object]:
         """Everything that must match for two scores to be comparable."""
         others = [real.extractor for _, real in self.of_images if real is not self.real]
         return {
-            "dataset": str(dataset),
+            "dataset": "own images" if isinstance(dataset, FileData) else str(dataset),  # not where they lie
             "data": self.images.digest,
-            "reference": digest(self.images.reference),
-            "reference_images": len(self.images.reference),
+            "reference": self.given.digest if self.given else digest(self.images.reference),
+            "reference_images": "given as statistics" if self.given else len(self.images.reference),
             "floor_images": min(samples, len(self.images.floor)),
             "extractor": dataset.extractor,
             "extractor_digest": self.extractor.digest,
@@ -112,14 +128,24 @@ class Scorer:
             "samples": samples,
             "seeds": list(seeds),
             "quantisation": "none" if self.images.exact else "round to uint8",
-            "labels": "uniform and independent per image",
+            "labels": BALANCED if balanced else INDEPENDENT,
         } | {extractor.name: f"{extractor.width} features {extractor.digest}" for extractor in others}
+
+
+def default_metrics(dataset: Dataset, download: bool) -> tuple[Sequence[str], list[str]]:
+    """The metrics measured by default, and what to say of them."""
+    if not isinstance(dataset, FileData) or download or inception_file().exists():
+        return dataset.metrics, []
+    return (WITHOUT_FILES,), [
+        f"Without --metrics: {WITHOUT_FILES}, since FID's Inception is not on this machine ({inception_file()})."
+    ]
 
 
 class SpeedOnly:
     """Takes the place of a Scorer where quality is not measured: no metrics, no protocol."""
 
     facts: ClassVar[dict[str, object] | None] = None
+    notes: ClassVar[list[str]] = []
     images: ClassVar[Images | None] = None
     columns: ClassVar[list[Column]] = []
     specs: ClassVar[list[str]] = []
@@ -222,6 +248,18 @@ def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: b
     if dataset.extractor == INCEPTION and not needed:
         return UnusedInception()
     return Extractor(dataset.extractor, device, download, logits)
+
+
+def _check_given(metrics: list[tuple[ImageMetric, RealFeatures]], given: GivenStatistics) -> None:
+    """Raises InputError for metrics that a mean and a covariance do not suffice for, or of other features."""
+    for metric, real in metrics:
+        if metric.needs_reference_images:
+            raise InputError(f"{metric} compares with images, and {given.file} is their mean and covariance alone.")
+        if real.extractor.width != len(given.moments.mean):
+            raise InputError(
+                f"{given.file} describes {len(given.moments.mean)} features, and {metric} has {real.extractor.width} "
+                f"({real.extractor.name})."
+            )
 
 
 def _check_enough(metrics: list[tuple[ImageMetric, RealFeatures]], samples: int) -> None:

@@ -81,7 +81,10 @@ def prepare(options: Sweep) -> Prepared:
         return Prepared(sweep, device, jobs, networks, SpeedOnly())
     dataset = DATASETS.get(str(sweep.dataset))
     _check_shapes(networks.values(), dataset)
-    scorer = Scorer(dataset, sweep.metrics, sweep.samples, sweep.seeds, device, sweep.data_root, sweep.download)
+    scorer = Scorer(
+        dataset, sweep.metrics, sweep.samples, sweep.seeds, device, sweep.data_root, sweep.download, sweep.reference,
+        sweep.labels == "balanced",
+    )  # fmt: skip
     _check_labels(scorer, networks)
     guidances = {
         job.sampler.guidance for job in jobs if job.sampler.guidance and networks[job.recipe].origin.cost.teacher

@@ -8,7 +8,7 @@ import pytest
         (["one"], "Give two runs"),
         (["one", "two", "--against", "main"], "leave out BASELINE and CURRENT"),
         (["one", "two", "--run", "--steps 5"], "give --against GIT_REF"),
-        (["one", "two", "--fail-on", "fdi:2%"], "Did you mean 'fid'?"),
+        (["one", "two", "--fail-on", "fidd:2%"], "Did you mean 'fid'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

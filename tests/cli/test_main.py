@@ -49,7 +49,7 @@ WRONG = [
     (["run", "--samples", "many"], "not a valid integer"),
     (["run", "--dataset", "digit"], "Did you mean 'digits'?"),
     (["run", "--dataset", "cifar10", "--methods", "ddim"], "bench train ddpm --dataset cifar10"),
-    (["run", "--metrics", "fad"], "Did you mean 'fid'?"),
+    (["run", "--metrics", "fidd"], "Did you mean 'fid'?"),
     (["run", "--device", "cuda:77"], "use --device cpu, or auto"),
     (["run", "--device", "toaster"], "use --device cpu, or auto"),
     (["run", "--output", "file/run"], "choose another --output"),
