@@ -12,6 +12,7 @@ from samplerbench.cli.listing import list_
 from samplerbench.cli.report import report
 from samplerbench.cli.run import run
 from samplerbench.cli.sample import sample
+from samplerbench.cli.score import score
 from samplerbench.cli.train import train
 from samplerbench.cli.tune import tune
 
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 for command in (
-    run, compare, report, sample, train, tune, likelihood, export, list_, check, selftest, history, doctor,
+    run, compare, report, score, sample, train, tune, likelihood, export, list_, check, selftest, history, doctor,
     baseline,
 ):  # fmt: skip
     main.add_command(command)

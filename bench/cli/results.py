@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from samplerbench.report import text
+from samplerbench.report.lead import led
 from samplerbench.report.table import MARKED, WORSE, alignment, chosen, table
 from samplerbench.report.verdicts import compared, verdicts
 from samplerbench.store.results import Results
@@ -27,6 +28,7 @@ def print_results(results: Results, columns: str | None = None) -> None:
 
     columns: headings to print instead of those that fit. Raises InputError for an unknown one.
     """
+    results = led(results)
     shown = table(results)
     if shown.empty:
         click.echo(text.NOTHING)

@@ -46,22 +46,27 @@ class FileData(Dataset, ABC):
         """What changes when the files do."""
 
     @cached_property
-    def _parts(self) -> tuple[Labelled, Labelled]:
+    def _read(self) -> tuple[Labelled, Labelled | None]:
         if not self.place.exists():
             raise InputError(f"{self}: there is no {str(self.place)!r}.")
         return _read_once(self, self.signature())
 
+    @cached_property
+    def _parts(self) -> tuple[Labelled, Labelled]:
+        first, second = self._read
+        return (first, second) if second else _halves(first, self)
+
     @property
     def resolution(self) -> int:
-        return self._parts[0].images.shape[-1]
+        return self._read[0].images.shape[-1]
 
     @property
     def channels(self) -> int:
-        return self._parts[0].images.shape[1]
+        return self._read[0].images.shape[1]
 
     @property
     def classes(self) -> int:
-        return self._parts[0].classes
+        return self._read[0].classes
 
     def load(self, root=None, download=False):
         if root or download:
@@ -69,19 +74,20 @@ class FileData(Dataset, ABC):
         train, test = self._parts
         return Images(train.images, train.labels, test.images, test.labels)
 
-    def all_images(self) -> Labelled:
-        """Both parts together."""
-        first, second = self._parts
+    def ordered(self) -> Labelled:
+        """All images, in the order of the files."""
+        first, second = self._read
+        if second is None:
+            return first
         return Labelled(
             torch.cat((first.images, second.images)), torch.cat((first.labels, second.labels)), self.classes
         )
 
 
 @lru_cache(maxsize=4)
-def _read_once(data: FileData, signature: tuple) -> tuple[Labelled, Labelled]:
-    """The two parts, read again only if the files have changed."""
-    first, second = data.read()
-    return (first, second) if second else _halves(first, data)
+def _read_once(data: FileData, signature: tuple) -> tuple[Labelled, Labelled | None]:
+    """The images, read again only if the files have changed."""
+    return data.read()
 
 
 def _halves(whole: Labelled, data: FileData) -> tuple[Labelled, Labelled]:

@@ -26,21 +26,24 @@ class GivenStatistics:
     file: Path
 
 
-def replace_reference(images: Images, spec: str) -> Images:
+def replace_reference(images: Images, spec: str, same: bool = False) -> Images:
     """The images of a data set with all those of another one as the reference; its own give the floor.
 
+    same: whether the data set is the reference itself; then no images are left for the floor.
     Raises InputError if their sizes differ.
     """
     data = DATASETS.get(spec)
     if data.distribution:
         raise InputError(f"--reference {spec} is a distribution, not images: name it with --data.")
     if isinstance(data, FileData):
-        whole = data.all_images()
+        whole = data.ordered()
         reference, labels = whole.images, whole.labels
     else:
         loaded = data.load()
         reference, labels = loaded.reference, loaded.train_labels
     own, own_labels = torch.cat((images.train, images.test)), torch.cat((images.train_labels, images.test_labels))
+    if same:
+        own, own_labels = own[:0], own_labels[:0]
     if reference.shape[1:] != own.shape[1:]:
         sizes = ("x".join(map(str, each.shape[1:])) for each in (reference, own))
         raise InputError("--reference has images of {}, and the data of {}: both must be alike.".format(*sizes))

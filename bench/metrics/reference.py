@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
 from typing import Any, TypeVar
 
 import torch
@@ -75,7 +76,12 @@ class RealFeatures:
         return self.distance(Statistics.of(features))
 
     def floor(self, samples: int) -> float:
-        """The Frechet distance of as many real images outside the reference, or of all if there are fewer."""
+        """The Frechet distance of as many real images outside the reference, or of all if there are fewer.
+
+        NaN if there are none.
+        """
+        if not len(self.images.floor):
+            return nan
         return self.once(f"floor {samples}", lambda: self.frechet(self.others[:samples]))
 
     def floor_sd(self, samples: int) -> float:
@@ -90,6 +96,8 @@ class RealFeatures:
         return self.once(f"floor_sd {samples}", lambda: self._floor_sd(min(samples, len(self.others))))
 
     def _floor_sd(self, count: int) -> float:
+        if count < 4:
+            return nan
         total = len(self.others)
         size = min(count, total // 2)
         repeats = max(16, 2**13 // self.width)  # more where a distance takes a millisecond, not a second

@@ -61,7 +61,7 @@ class Scorer:
         self.given = read_statistics(reference) if reference and reference.startswith(PREFIX) else None
         self.images = dataset.load(data_root, download)
         if reference and not self.given:
-            self.images = replace_reference(self.images, reference)
+            self.images = replace_reference(self.images, reference, same=reference == str(dataset))
         own = {metric: self._own(metric, device) for metric in self.metrics if isinstance(metric, ImageMetric)}
         logits = any("logits" in metric.requires for metric in self.metrics)
         needed = None in own.values() or any(isinstance(each, SamplerMetric) and each.features for each in self.metrics)

@@ -105,7 +105,7 @@ def charts(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
     """The charts of one protocol: FID against NFE, trajectory error against NFE, FID against time on each machine."""
     machines = enumerate(group.timed.groupby("machine", sort=False))
     return [
-        *([_quality(group, looks)] if len(group.scored) else []),
+        *([_quality(group, looks)] if group.scored["nfe"].notna().any() else []),
         *([_error(group, looks)] if len(group.solved) else []),
         *(_latency(group, looks, machine, rows, index) for index, (machine, rows) in machines),
     ]
@@ -136,6 +136,7 @@ def _entries(chart: Chart) -> Iterator[Entry]:
 
 def _quality(group: Results, looks: Mapping[str, Look]) -> Chart:
     rows, fid, others = group.scored, fid_heading(group), comparable(group)
+    without, rows = rows[rows["nfe"].isna()], rows[rows["nfe"].notna()]
     worse = rows[regressions_in_nfe(rows).notna()]
     return Chart(
         f"{fid} against evaluations",
@@ -145,7 +146,7 @@ def _quality(group: Results, looks: Mapping[str, Look]) -> Chart:
         _fid_lines(group, rows, _Cost(rows["nfe"]), looks),
         front=_front(rows["nfe"], rows["fid"]),
         worse=Points(worse["nfe"].tolist(), worse["fid"].tolist()),
-        levels=_levels(rows),
+        levels=[*_levels(rows), *_given(without)],
         published=Points(others["nfe"].tolist(), others["fid"].tolist(), [*map(_source, others.to_dict("records"))]),
     )
 
@@ -241,6 +242,14 @@ def _levels(rows: pd.DataFrame) -> list[Level]:
     return [
         *(Level(FLOOR, f"real images (floor): {number(value)}", value, "dash", True) for value in _floor(rows)),
         *(Level(CEILING, f"noise (ceiling): {number(value)}", value, "dot", bool(value < top)) for value in ceilings),
+    ]
+
+
+def _given(rows: pd.DataFrame) -> list[Level]:
+    """Images that were made elsewhere, in an unknown number of evaluations."""
+    return [
+        Level(row["name"], f"{row['name']}: {number(row['fid'])}", row["fid"], "dash", True)
+        for row in rows.to_dict("records")
     ]
 
 

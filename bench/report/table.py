@@ -42,7 +42,11 @@ def table(results: Results) -> pd.DataFrame:
     """
     if results.rows.empty:
         return pd.DataFrame()
-    telling = [column for column in TELLING if results.rows[column].nunique() > 1]
+    measured = results.rows[results.rows["dtype"] != ""]  # not images made elsewhere, of which little is known
+    telling = [
+        column for column in TELLING
+        if (measured if column in ("dtype", "compiled") else results.rows)[column].nunique() > 1
+    ]  # fmt: skip
     if results.rows["latency_s"].isna().all() and "machine" in telling:  # which matters to seconds alone
         telling.remove("machine")
     marked = results.rows.assign(grid=grids(results.rows.to_dict("records")))

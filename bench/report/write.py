@@ -9,6 +9,7 @@ from samplerbench.errors import writing
 from samplerbench.report import render_matplotlib
 from samplerbench.report.content import Content, Section, content
 from samplerbench.report.html import page
+from samplerbench.report.lead import led
 from samplerbench.report.markdown import markdown
 from samplerbench.store.results import Results, load
 
@@ -25,7 +26,7 @@ def write(run: Path) -> Path:
 
 def write_results(results: Results) -> Path:
     """The same for loaded results, into their folder."""
-    report = content(results)
+    report = content(led(results))
     with writing(results.folder):
         text = markdown(report, _draw(report, results.folder))
         (results.folder / "report.md").write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from samplerbench.data.dataset import DATASETS
+from samplerbench.data.reference import PREFIX
 from samplerbench.errors import InputError
 from samplerbench.methods import FAULTS, METHODS, SpecError, get_grid, get_guidance, get_recipe, nearest, split_specs
 from samplerbench.models import PRESETS
@@ -47,15 +48,15 @@ def normalise(sweep: Sweep) -> CheckedSweep:
         "seeds": _seeds("0" if sweep.seeds is None else sweep.seeds),
         "samples": DEFAULT_SAMPLES if sweep.samples is None else _whole(sweep.samples, "--samples"),
         "batch_size": _whole(sweep.batch_size, "--batch-size"),
-        "dataset": sweep.data or sweep.dataset or (None if sweep.preset else "digits"),
+        "dataset": None if sweep.preset else dataset_of(sweep.data, sweep.dataset, sweep.reference),
         "data": None,
-        "metrics": None if sweep.metrics is None else _unique(_items(sweep.metrics), "--metrics"),
+        "metrics": parsed_metrics(sweep.metrics),
         "model": None if sweep.model is None else _models(sweep.model),
         "guidance": None if sweep.guidance is None else _guidances(sweep.guidance),
     }
     paths = {name: given[name] and str(given[name]) for name in ("output", "weights", "data_root")}
     checked = CheckedSweep(**given | parsed | paths)
-    if not (sweep.data or sweep.dataset) and _needs_no_data(checked):
+    if not (sweep.data or sweep.dataset or sweep.reference) and _needs_no_data(checked):
         checked = replace(checked, dataset=None)
     _check_values(checked)
     return _for_exact_data(checked) if is_exact(checked) else checked
@@ -134,6 +135,18 @@ def _models(value: Sequence[str] | str) -> tuple[str, ...]:
     """As they print. Raises SpecError for a text that names no model."""
     texts = [str(spec) for spec in _items(value)]
     return _unique((str(get_model(text) or get_recipe(text)) for text in texts), "--model")
+
+
+def dataset_of(data: str | None, dataset: str | None, reference: str | None) -> str:
+    """The spec of the real images: --data, or --reference alone. Raises InputError for statistics alone."""
+    if reference and reference.startswith(PREFIX) and not (data or dataset):
+        raise InputError(f"--reference {reference} has no images: name real ones with --data, for the floor.")
+    return data or dataset or reference or "digits"
+
+
+def parsed_metrics(metrics: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """The metrics of --metrics, each once; None for the data's own."""
+    return None if metrics is None else _unique(_items(metrics), "--metrics")
 
 
 def _needs_no_data(sweep: CheckedSweep) -> bool:

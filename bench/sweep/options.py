@@ -182,6 +182,29 @@ class SampleOptions:
 
 
 @dataclass(frozen=True)
+class ScoreOptions:
+    """The options of `bench score`. None means not given."""
+
+    images: str = field(metadata={"metavar": "IMAGES"})
+    data: str | None = _as_in_run("data", shown="--reference")
+    reference: str | None = _as_in_run("reference")
+    metrics: str | None = _as_in_run("metrics")
+    samples: int | None = field(
+        default=None,
+        metadata={"help": "Images in a seed block; more are further blocks.", "shown": "all of a source", "min": 2},
+    )
+    labels: str = _as_in_run("labels")
+    name: str | None = field(default=None, metadata={"help": "Of the row.", "metavar": "NAME", "shown": "the file's"})
+    output: str | None = field(
+        default=None,
+        metadata={"help": "Run directory, to which the row is added.", "metavar": "DIR", "shown": "one a protocol"},
+    )
+    device: str = _as_in_run("device")
+    data_root: str | None = _as_in_run("data_root")
+    download: bool = _as_in_run("download")
+
+
+@dataclass(frozen=True)
 class TuneOptions:
     """The options of `bench tune`. None means not given."""
 

@@ -20,7 +20,7 @@ from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.prepare import prepare
 from samplerbench.sweep.row import measure_row
 
-PATHS = ("output", "weights", "data_root")  # options of a sweep
+PATHS = ("output", "weights", "data_root", "dataset", "reference")  # options of a sweep
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ def test_npz_of_adm(tmp_path, names):
     np.savez(tmp_path / "a.npz", **dict(zip(names, (PIXELS, labels), strict=True)))
     data = DATASETS.get(f"npz:{tmp_path / 'a.npz'}")
     assert (data.channels, data.resolution, data.classes) == (3, 8, 3)
-    whole = data.all_images()
+    whole = data.ordered()
     order = [PIXELS.tolist().index(image.permute(1, 2, 0).tolist()) for image in whole.images]
     assert sorted(order) == list(range(6))
     assert whole.labels.tolist() == labels[order].tolist()
@@ -22,11 +22,11 @@ def test_npz_of_adm(tmp_path, names):
 @pytest.mark.parametrize("channels_first", [True, False])
 def test_npy_with_colours_on_either_axis(tmp_path, channels_first):
     np.save(tmp_path / "a.npy", PIXELS.transpose(0, 3, 1, 2) if channels_first else PIXELS)
-    images = DATASETS.get(f"npy:{tmp_path / 'a.npy'}").all_images().images
+    images = DATASETS.get(f"npy:{tmp_path / 'a.npy'}").ordered().images
     expected = {image.tobytes() for image in PIXELS}
     assert {image.permute(1, 2, 0).contiguous().numpy().tobytes() for image in images} == expected
 
 
 def test_grey_arrays_need_no_axis_of_colours(tmp_path):
     np.save(tmp_path / "a.npy", PIXELS[..., 0])
-    assert DATASETS.get(f"npy:{tmp_path / 'a.npy'}").all_images().images.shape == torch.Size([6, 1, 8, 8])
+    assert DATASETS.get(f"npy:{tmp_path / 'a.npy'}").ordered().images.shape == torch.Size([6, 1, 8, 8])

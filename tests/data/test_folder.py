@@ -42,7 +42,7 @@ def test_folders_named_train_and_test_are_the_parts(tmp_path, pictures):
 def test_sub_folders_are_classes_in_alphabetical_order(tmp_path, pictures):
     cats, dogs = pictures(tmp_path / "cats", 5, size=8), pictures(tmp_path / "dogs", 6, size=8)
     data = load(tmp_path)
-    whole = data.all_images()
+    whole = data.ordered()
     assert data.classes == 2
     assert as_set(whole.images[whole.labels == 0]) == as_set(channels_first(cats))
     assert as_set(whole.images[whole.labels == 1]) == as_set(channels_first(dogs))
@@ -52,7 +52,7 @@ def test_a_dataset_json_has_the_labels(tmp_path, pictures):
     pixels = pictures(tmp_path, 6)
     labels = [[f"{index:03}.png", index % 3] for index in range(6)]
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
-    whole = load(tmp_path).all_images()
+    whole = load(tmp_path).ordered()
     assert load(tmp_path).classes == 3
     expected = {image.numpy().tobytes(): index % 3 for index, image in enumerate(channels_first(pixels))}
     found = zip(whole.images, whole.labels.tolist(), strict=True)
@@ -63,9 +63,9 @@ def test_a_dataset_json_has_the_labels(tmp_path, pictures):
 
 def test_a_changed_folder_is_read_again(tmp_path, pictures):
     pictures(tmp_path, 4)
-    assert len(load(tmp_path).all_images().images) == 4
+    assert len(load(tmp_path).ordered().images) == 4
     pictures(tmp_path, 9)
-    assert len(load(tmp_path).all_images().images) == 9
+    assert len(load(tmp_path).ordered().images) == 9
 
 
 def test_the_halves_do_not_depend_on_the_order_of_files(tmp_path, pictures):

@@ -34,7 +34,7 @@ def file(tmp_path):
 def test_encoded_images_of_a_column(file, spec):
     data = DATASETS.get(spec.format(file))
     assert (data.channels, data.resolution, data.classes) == (3, 8, 2)
-    assert len(data.all_images().images) == 4
+    assert len(data.ordered().images) == 4
 
 
 @pytest.mark.parametrize(
