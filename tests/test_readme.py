@@ -18,6 +18,7 @@ from samplerbench.cli.main import main
 from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import GRIDS, GUIDANCES, METHODS, RECIPES, DiscreteVP, Field, get, sample, split_specs
 from samplerbench.metrics.base import METRICS, Features
+from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.testing import checks
 
 ROOT = Path(__file__).parents[1]
@@ -136,7 +137,7 @@ def test_records_in_the_docs_are_models(tmp_path, monkeypatch):
 def examples():
     """The names that the examples in docs/plugins.md define, registered for the time of a test."""
     with ExitStack() as stack:
-        for registry in (RECIPES, GUIDANCES, GRIDS, METRICS, DATASETS):
+        for registry in (RECIPES, GUIDANCES, GRIDS, METRICS, ENCODERS, DATASETS):
             stack.enter_context(registry.temporarily())
         names = {}
         for block in python_blocks("docs/plugins.md"):
@@ -180,6 +181,13 @@ def test_metric_example_measures_the_distance_of_means(examples, real):
     assert accumulator.columns() == {metric.columns[0].name: pytest.approx(2 * real.width**0.5)}
 
 
+def test_encoder_example_measures_edges_down_and_across(examples):
+    image = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
+    image[..., 2:, :] = 255  # from -1 to 1 between the second and the third row
+    encoding = ENCODERS.get("edges").load((1, 4, 4), torch.device("cpu"))
+    assert encoding(image).tolist() == [[0, 2, 0, 0, 0, 0, 0]]
+
+
 def test_data_set_example_reads_its_file(examples, tmp_path):
     with pytest.raises(examples["InputError"], match="--data-root"):
         DATASETS.get("cells").load(str(tmp_path))
@@ -189,7 +197,7 @@ def test_data_set_example_reads_its_file(examples, tmp_path):
     assert (loaded.train_labels.tolist(), loaded.test_labels.tolist()) == ([0, 1, 2, 3], [0, 1])
 
 
-@pytest.mark.parametrize("name", ["v_linear", "fading", "power", "mean_shift", "cells"])
+@pytest.mark.parametrize("name", ["v_linear", "fading", "power", "mean_shift", "edges", "cells"])
 def test_plugin_examples_keep_the_contract(examples, name):
     for _, check in checks(name):
         with suppress(SkipTest):  # the images of `cells` are not there
@@ -200,7 +208,7 @@ def test_documented_entry_point_groups_are_searched():
     from samplerbench.methods.core.discovery import GROUPS
 
     documented = re.findall(r'\[project\.entry-points\."(.*?)"\]', text("docs/plugins.md"))
-    assert documented == ["samplerbench.methods", "samplerbench.metrics", "samplerbench.datasets"]
+    assert documented == [f"samplerbench.{kind}" for kind in ("methods", "metrics", "encoders", "datasets")]
     assert set(documented) <= set(GROUPS)
 
 

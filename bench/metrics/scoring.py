@@ -78,7 +78,7 @@ class Scorer:
     @property
     def columns(self) -> list[Column]:
         """The columns of all metrics."""
-        real = dict(self.of_images)
+        real: dict[Metric, RealFeatures] = dict(self.of_images)
         return [column for metric in self.metrics for column in metric.described(real.get(metric, self.real))]
 
     @property

@@ -112,7 +112,10 @@ class Registry(Generic[T]):
             if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a valid {self.kind} name: use a-z, 0-9, _ and - after a letter.")
             if name in self._classes and not self._cedes(name, cls):
-                raise ValueError(f"A {self.kind} named {name!r} is already registered: {self._classes[name]!r}.")
+                article = "An" if self.kind[0] in "aeiou" else "A"
+                raise ValueError(
+                    f"{article} {self.kind} named {name!r} is already registered: {self._classes[name]!r}."
+                )
             if not (isinstance(cls, type) and issubclass(cls, self.base)):
                 raise TypeError(f"The {self.kind} {name!r} must be a subclass of {self.base.__name__}, not {cls!r}.")
             if not (is_dataclass(cls) and cls.__dataclass_params__.frozen):

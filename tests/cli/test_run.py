@@ -46,6 +46,23 @@ def test_a_run_prints_and_writes_a_report_that_can_be_written_again(invoke):
     assert "2 of 2 cells are already measured in run" in invoke(*command).stderr
 
 
+def test_a_run_may_measure_in_pixels_alone_and_be_gated_by_it(invoke):
+    result = invoke(*ONE, "--metrics", "fd[encoder=pixels]")
+    assert result.exit_code == 0, result.output
+    assert "FD (pixels" in result.stdout
+    report = Path("run/report.md").read_text()
+    assert "**FD (pixels 8x8)**: squared Frechet distance between 80 generated and 797 reference images" in report
+    (row,) = read_results(Path("run")).to_dict("records")
+    assert 0 < row["fd_floor"] < row["fd"] < row["fd_ceiling"]
+    assert invoke("compare", "run", "run", "--fail-on", "fd:1%").exit_code == 0
+
+    Path("worse").mkdir()
+    Path("worse/run.json").write_text(Path("run/run.json").read_text())
+    text = Path("run/results.csv").read_text()
+    Path("worse/results.csv").write_text(text.replace(repr(row["fd"]), repr(5 * row["fd"])))
+    assert invoke("compare", "run", "worse", "--fail-on", "fd:1%").exit_code == 1
+
+
 def test_the_default_folder_is_the_same_for_the_same_command(invoke):
     command = ["run", "--methods", "ddim", "--steps", "1", "--samples", "70", "--no-timing"]
     for _ in range(2):

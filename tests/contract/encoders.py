@@ -82,9 +82,9 @@ def encodes_each_image_by_itself(encoder: Encoder) -> None:
 
 
 def tells_images_apart(encoder: Encoder) -> None:
-    """Different images have different features."""
+    """Different noise has different features."""
     for shape, encoding in _fitting(encoder):
-        distances = torch.pdist(encoding(_images(shape)))
+        distances = torch.pdist(encoding(_images(shape))[1::2])
         assert distances.min() > 0, f"{encoder} has the same features for different images"
 
 
@@ -102,7 +102,7 @@ def _fitting(encoder: Encoder) -> list[tuple[Shape, Encoding]]:
 
 
 def _images(shape: Shape) -> Tensor:
-    """Images (N, C, H, W), half of them noise and half of one level."""
+    """Images (N, C, H, W), in turn of one level and of noise."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (TRIED, *shape), generator=generator, dtype=torch.uint8)
     images[::2] = torch.linspace(0, 250, TRIED // 2).to(torch.uint8).view(-1, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""Five plug-ins in a package of their own, one file each and no other edit: listed, run, reported and gated."""
+"""Six plug-ins in a package of their own, one file each and no other edit: listed, run, reported and gated."""
 
 import json
 import os
@@ -121,6 +121,24 @@ FILES = {
         def closeness(features, reference):
             return 1 / (1 + (features.mean(0) - reference.mean(0)).norm().item())
     ''',
+    "encoder.py": '''
+        """An encoder."""
+
+        from dataclasses import dataclass
+
+        from samplerbench.metrics.encoders.base import ENCODERS, Encoder, Encoding
+
+
+        @ENCODERS.register("outside_rows")
+        @dataclass(frozen=True)
+        class OutsideRows(Encoder):
+            """The mean of each row of pixels."""
+
+            meaning = "the means of rows of pixels"
+
+            def load(self, shape, device):
+                return Encoding(shape[1], "none", lambda images: images.float().mean((1, 3)), device)
+    ''',
     "dataset.py": '''
         """A data set."""
 
@@ -155,6 +173,8 @@ ENTRY_POINTS = """
     guidance = outside.guidance
     [samplerbench.metrics]
     metric = outside.metric
+    [samplerbench.encoders]
+    encoder = outside.encoder
     [samplerbench.datasets]
     dataset = outside.dataset
 """
@@ -165,6 +185,7 @@ CONTRACT = """
     test_recipe = contract("outside_flow")
     test_guidance = contract("outside_push")
     test_metric = contract("outside_closeness")
+    test_encoder = contract("outside_rows")
     test_dataset = contract("outside_squares")
 """
 
@@ -215,15 +236,16 @@ def runs(outside) -> dict[str, Path]:
 
     options += ["--methods", "outside_euler", "--steps", "3", "--samples", "64", "--seeds", "0-3", "--no-timing"]
     options += ["--guidance", "outside_push[push=0.5]"]
+    options += ["--metrics", "fid,outside_closeness,fd[encoder=outside_rows]"]
     for weights in ("trained", "blank"):
         outside.run("samplerbench", "run", *options, "--weights", weights, "--output", f"{weights}-run")
     return {weights: outside.folder / f"{weights}-run" for weights in ("trained", "blank")}
 
 
-def test_all_five_are_listed(outside):
+def test_all_six_are_listed(outside):
     listed = outside.run("samplerbench", "list")
-    for name in ("outside_euler", "outside_flow", "outside_push", "outside_closeness", "outside_squares"):
-        assert name in listed
+    for name in ("euler", "flow", "push", "closeness", "rows", "squares"):
+        assert f"outside_{name}" in listed
     assert "Bright squares on the left or on the right" in listed
 
 
@@ -234,6 +256,7 @@ def test_a_run_has_the_column_of_the_metric(runs):
     assert (row["guidance"], row["nfe"], row["status"]) == ("outside_push[push=0.5]", 6, "ok")
     assert 0 < row["outside_closeness"] < 1
     assert row["fid"] > 0
+    assert row["fd"] > 0
     assert "outside_closeness" in row["scores_per_seed"]
 
 
@@ -241,6 +264,7 @@ def test_a_run_has_the_column_of_the_metric(runs):
 def test_the_report_shows_its_label_and_its_meaning(runs, report):
     text = (runs["trained"] / report).read_text(encoding="utf-8")
     assert "closeness" in text
+    assert "FD (outside_rows)" in text
     assert "one over one plus the distance between mean features" in text
     value = pd.read_csv(runs["trained"] / "results.csv")["outside_closeness"][0]
     assert f"{value:.4f}" in text

@@ -38,6 +38,7 @@ def test_a_metric_of_a_plug_in_that_is_not_installed_is_found_in_the_recorded_co
 def test_a_metric_that_no_run_recorded_is_found_in_the_registry():
     assert parse_rule("recall:2%").better == "higher"
     assert parse_rule("kid:2%").better == "lower"
+    assert parse_rule("fd:1%") == Rule("fd", relative=0.01, floor_spread="fd_floor_sd")
 
 
 @pytest.mark.parametrize("field", ["fid", "nfe", "overhead_ratio", "latency_s", "sharpness"])

@@ -86,6 +86,8 @@ def test_the_weaker_network_is_smaller_and_has_a_file_of_its_own(plan, short, tm
         ("noisy-classifier", {"weak": True}, "noisy-classifier is a classifier: leave it out"),
         ("noisy-classifier", {"pairs": 3}, "--pairs has no effect"),
         ("digits-cnn", {"dataset": "mnist"}, "classifier of the digits"),
+        ("encoder", {"weak": True}, "encoder is a classifier: leave it out"),
+        ("encoder", {"dataset": "mixture"}, "nothing to train"),
         ("flow", {"dataset": "mixture"}, "nothing to train"),
         ("noisy-classifier", {"dataset": "mixture"}, "nothing to train"),
         ("flow", {"dataset": "mnist", "data_root": "nowhere"}, "add --download"),

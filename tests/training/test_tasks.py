@@ -136,6 +136,18 @@ def test_a_classifier_fits_the_images_and_classes_of_the_data(inputs):
     assert (task.facts.kind, task.facts.dataset, task.facts.recipe) == (NOISY_CLASSIFIER, "digits", "")
 
 
+def test_an_encoder_learns_rotations_where_there_are_no_labels(inputs):
+    class Unlabelled(type(inputs.dataset)):
+        resolution, channels, classes = 16, 3, 0
+
+    labelled = classifier_task("encoder", inputs).modules.network.config
+    assert (labelled.classes, labelled.rotations) == (10, False)
+    task = classifier_task("encoder", replace(inputs, dataset=Unlabelled()))
+    config = task.modules.network.config
+    assert (config.resolution, config.image_channels, config.classes, config.rotations) == (16, 3, 4, True)
+    assert task.facts.kind == "encoder"
+
+
 def test_pairs_that_the_start_was_trained_on_are_paid_once(inputs, monkeypatch):
     monkeypatch.setattr("samplerbench.training.pairs.STEPS", 2)
     lesson = prepare(get_recipe("dmd"), inputs, pairs=16)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from samplerbench.data.dataset import to_float
+from samplerbench.data.dataset import digest, to_float
 from samplerbench.errors import InputError
 from samplerbench.metrics.encoders.base import ENCODERS, Encoder, Encoding
 from samplerbench.models import load
+from samplerbench.models.encoder import FEATURES
 
 
 @ENCODERS.register("trained")
@@ -34,7 +35,6 @@ class TrainedEncoder(Encoder):
                 f"{self.weights!r} encodes images of {theirs}, and these are {ours}: train one with "
                 "`bench train encoder --dataset NAME`."
             )
+        weights = (checkpoint.weights[name] for name in sorted(checkpoint.weights))  # the file has a date too
         label = f"encoder of {checkpoint.facts.dataset or 'unknown data'}"
-        return Encoding(
-            net.project.out_features, checkpoint.digest, lambda images: net.features(to_float(images)), device, label
-        )
+        return Encoding(FEATURES, digest(*weights), lambda images: net.features(to_float(images)), device, label)
