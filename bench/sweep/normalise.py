@@ -167,10 +167,10 @@ def _seeds(value: Counts) -> tuple[int, ...]:
     seeds: list[int] = []
     for item in map(str, _items(value, lambda text: text.split(","))):
         first, _, last = item.partition("-")
-        start = _whole(first, "--seeds")
-        seeds += range(start, _whole(last or first, "--seeds") + 1)
-    if any(seed >= BLOCKS for seed in seeds):
-        raise InputError(f"--seeds must be below {BLOCKS}, not {max(seeds)}.")
+        start, end = _whole(first, "--seeds"), _whole(last or first, "--seeds")
+        if max(start, end) >= BLOCKS:
+            raise InputError(f"--seeds must be below {BLOCKS}, not {max(start, end)}.")
+        seeds += range(start, end + 1)
     return _unique(seeds, "--seeds")
 
 
@@ -186,4 +186,9 @@ def _whole(text: str | int, option: str) -> int:
 
 def default_output(sweep: CheckedSweep, key: str) -> Path:
     """The same directory for the same command, so that repeating it resumes. key: the sweep's hash."""
-    return Path("results", "runs", f"{sweep.dataset or sweep.preset}-{key[:8]}")
+    return runs_folder(str(sweep.dataset or sweep.preset), key)
+
+
+def runs_folder(name: str, key: str) -> Path:
+    """The default directory of what has this name and hash."""
+    return Path("results", "runs", f"{name}-{key[:8]}")
