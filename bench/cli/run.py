@@ -32,9 +32,10 @@ DESCRIBED = {"shipped": "shipped weights {}", "random": "random weights", "exact
 
 @click.command()
 @click.argument("suite", required=False)
+@click.option("--dry-run", is_flag=True, help="Print the cells, their evaluations and an estimate of the time.")
 @options_of(Sweep)
 @click.pass_context
-def run(context: click.Context, options: Sweep, suite: str | None) -> None:
+def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool) -> None:
     """Sweep methods over step counts; write results.csv and report.md as cells finish.
 
     SUITE is a .toml file with these options, or one of `bench list suites`; options given here override its own.
@@ -46,11 +47,15 @@ def run(context: click.Context, options: Sweep, suite: str | None) -> None:
     bench run --methods ddim,flow,pf_ode[solver=heun] --nfe 10,20 --seeds 0-4
     bench run --methods flow --steps 10 --guidance 1,2,4 --metrics fid,class_accuracy
     bench run --preset cifar10 --no-quality --batch-size 8 --steps 5
-    bench run few-step --samples 500
+    bench run few-step --samples 500 --dry-run
     """
     from samplerbench.sweep.request import Request
 
     request = Request(options, read_suite(suite) if suite else None, _given(context))
+    if dry_run:
+        from samplerbench.cli.plan import print_plans
+
+        return print_plans(request)
     folders, interrupted = [], False
     with _terminable():
         for title, session in request.sessions():

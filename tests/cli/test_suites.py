@@ -4,6 +4,9 @@ import hashlib
 import json
 from pathlib import Path
 
+import pytest
+
+from samplerbench.cli.plan import duration
 from samplerbench.store.run_directory import read_results
 
 SUITE = """
@@ -62,3 +65,37 @@ def test_a_word_that_is_no_suite_is_explained(invoke):
     assert result.exit_code == 2
     assert "No suite is named 'ddim'" in result.stderr
     assert "methods are named by --methods" in result.stderr
+
+
+def test_a_dry_run_prints_the_cells_and_writes_nothing(invoke, monkeypatch):
+    monkeypatch.setattr("samplerbench.sampling.forecast.SPENT", 0.1)
+    Path("mine.toml").write_text(SUITE)
+    before = set(Path.cwd().iterdir())
+    result = invoke("run", "mine.toml", "--output", "out", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert set(Path.cwd().iterdir()) == before
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["solvers:", "state    steps  NFE  images  evaluations  seconds  method  grid"]
+    state, *numbers, seconds, method, grid = lines[2].split()
+    assert [state, *numbers, method, grid] == ["pending", "1", "1", "70", "70", "ddim", "uniform"]
+    assert float(seconds) >= 0
+    assert "cells: 2, of which 1 pending" in lines
+    assert any(line.startswith("knowledge 2 steps skipped: ") for line in lines)
+    assert "output: out/others" in lines
+    assert lines[-1].startswith("all 2 sweeps: ")
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_dry_run_finds_wrong_input_as_a_run_does(invoke):
+    result = invoke("run", "--methods", "ddim", "--weights", "nowhere", "--dry-run")
+    assert result.exit_code == 2
+    assert "--weights 'nowhere' has no checkpoint" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "about 0 s"), (0.4, "less than a second"), (61, "about 1 min 1 s"), (3600, "about 1 h"),
+     (59.9, "about 1 min"), (90061, "about 1 d 1 h")],
+)  # fmt: skip
+def test_durations_have_two_units(seconds, text):
+    assert duration(seconds) == text
