@@ -25,11 +25,8 @@ def print_plans(request: "Request") -> None:
     seconds, count = 0.0, 0
     for title, session in request.sessions():
         found = plan(session)
-        if title:
-            click.echo(f"{title}:")
-        for line in (*_table(found), *_reasons(found), "", *_totals(found, session)):
-            click.echo(line)
-        click.echo() if title else None
+        lines = [*_table(found), *_reasons(found), "", *_totals(found, session)]
+        click.echo("\n".join([f"{title}:", *lines, ""] if title else lines))
         seconds, count = seconds + found.seconds, count + 1
     if count > 1:
         click.echo(f"all {count} sweeps: {duration(seconds)}")

@@ -55,8 +55,10 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
     if dry_run:
         from samplerbench.cli.plan import print_plans
 
-        return print_plans(request)
-    folders, interrupted = [], False
+        print_plans(request)
+        return
+    folders: list[Path] = []
+    interrupted = False
     with _terminable():
         for title, session in request.sessions():
             folders.append(session.store.folder)

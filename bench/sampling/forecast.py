@@ -15,7 +15,7 @@ from samplerbench.sampling.noise import ImageNoise
 from samplerbench.sampling.probes import forward_inputs
 from samplerbench.sampling.timing import WINDOW, PeakMemory, timed
 
-SPENT, FEWEST, MOST = 2.0, 3, 50  # seconds to time a forward for, and calls
+SPENT, FEWEST, MOST = 4.0, 3, 100  # seconds to time a forward for, and calls
 WARMING = 1 + 2 * WINDOW  # forwards before a cell is timed, as a rule
 TRIAL = 4  # images whose evaluations by an adaptive method are counted
 

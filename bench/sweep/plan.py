@@ -1,6 +1,7 @@
 """What a sweep will do and how long that will take: its cells, from counts and a few timed forwards. Writes nothing."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -126,7 +127,7 @@ class Planner:
         own = (sampler.method, sampler.guidance) if depends_on_sampler(sampler, network) else ()
         key = (network, *own)
         if key not in self._paces:
-            with one_thread() if network.exact else torch.inference_mode():
+            with one_thread() if network.exact else nullcontext():
                 self._paces[key] = pace_of(sampler, network, self.prepared.batch_size)
         return self._paces[key]
 
