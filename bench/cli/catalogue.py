@@ -24,6 +24,7 @@ from samplerbench.metrics.base import METRICS, Metric
 from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.models import PRESETS, shipped
 from samplerbench.networks.model import MODELS
+from samplerbench.sweep.suite import read_suite, shipped_suites
 
 WIDEST = 52  # characters that a column is padded to, at most
 NONE = "-"
@@ -53,6 +54,8 @@ def catalogue(kinds: Sequence[str], width: int | None = None) -> list[str]:
 def _lines(name: str, width: int | None) -> list[str]:
     if name == "presets":
         return _presets()
+    if name == "suites":
+        return _suites(width)
     kind = KINDS[name]
     rows = [_row(kind, name) for name in kind.registry.names()]
     return _table(kind, rows) if width is None else [line for row in rows for line in _paragraph(kind, row, width)]
@@ -65,6 +68,16 @@ def _presets() -> list[str]:
         f"{'/'.join(str(config.channels * factor) for factor in config.multipliers)} channels, "
         f"{config.blocks} blocks each, attention at {', '.join(map(str, config.attention))}"
         for name, config in PRESETS.items()
+    ]
+
+
+def _suites(width: int | None) -> list[str]:
+    """The suites that come with the package, which are no plug-ins."""
+    suites = map(read_suite, shipped_suites())
+    return [
+        line
+        for suite in suites
+        for line in wrap(f"{suite.name:9} {suite.description}", width or 1000, subsequent_indent=INDENT * 5)
     ]
 
 

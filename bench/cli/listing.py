@@ -5,7 +5,7 @@ from shutil import get_terminal_size
 
 import click
 
-KINDS = ["methods", "recipes", "datasets", "grids", "guidances", "metrics", "encoders", "models", "presets"]
+KINDS = ["methods", "recipes", "datasets", "grids", "guidances", "metrics", "encoders", "models", "presets", "suites"]
 
 
 @click.command("list")

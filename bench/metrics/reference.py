@@ -100,9 +100,8 @@ class RealFeatures:
             return nan
         total = len(self.others)
         size = min(count, total // 2)
-        repeats = max(16, 2**13 // self.width)  # more where a distance takes a millisecond, not a second
         generator = torch.Generator().manual_seed(0)
-        subsets = [torch.randperm(total, generator=generator)[:size] for _ in range(repeats)]
+        subsets = [torch.randperm(total, generator=generator)[:size] for _ in range(floor_draws(self.width))]
         distances = torch.tensor([self.frechet(self.others[subset]) for subset in subsets])
         return (distances.std() / (1 - size / total) ** 0.5 * size / count).item()
 
@@ -126,3 +125,8 @@ class RealFeatures:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+
+def floor_draws(width: int) -> int:
+    """Subsets for the floor's spread: more where a distance takes a millisecond, not a second."""
+    return max(16, 2**13 // width)

@@ -155,8 +155,12 @@ class Measurement:
 
         Rounds that ended as soon as the ratios agreed would agree too well: their 95 % interval covers 89 to 94 %.
         """
-        quick = bool(self.rounds) and MAX_ROUNDS * self.rounds[0].latency <= ENOUGH
-        return len(self.rounds) < (MAX_ROUNDS if quick else MIN_ROUNDS)
+        return not self.rounds or len(self.rounds) < rounds_for(self.rounds[0].latency)
+
+
+def rounds_for(latency: float) -> int:
+    """How many batches are timed, if one takes this many seconds."""
+    return MAX_ROUNDS if MAX_ROUNDS * latency <= ENOUGH else MIN_ROUNDS
 
 
 def is_noisy(ratios: list[float]) -> bool:

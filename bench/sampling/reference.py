@@ -42,10 +42,13 @@ def reference_solution(
 def _solve(network: LoadedNetwork, noise: ImageNoise, method: str, guidance: Guidance | None) -> Tensor:
     if network.exact:
         return exact_flow(network, initial_noise(network, noise) * network.path.prior_std)
-    sampler = Sampler(
-        METHODS.get(method), guidance=guidance, trained=network.parametrisation, learned_path=network.path
-    )
-    return generate(sampler, network, noise).images
+    return generate(reference_sampler(network, guidance, method), network, noise).images
+
+
+def reference_sampler(network: LoadedNetwork, guidance: Guidance | None, method: str = FINE) -> Sampler:
+    """The solver of a trained network's ODE."""
+    known = network.parametrisation
+    return Sampler(METHODS.get(method), guidance=guidance, trained=known, learned_path=network.path)
 
 
 def exact_flow(network: LoadedNetwork, x: Tensor, start: float = 1.0, end: float = 0.0) -> Tensor:

@@ -14,8 +14,9 @@ NEEDED = {
     "commit": str,
     "utc": str,
 }
-ADDED = {"grids": dict, "columns": list, "sessions": list}  # since then: older runs lack them
-OF_SESSION = "command sweep environment checkpoints grids commit utc".split()  # what the next session may change
+# Since then: older runs lack them, as a run without a suite lacks that.
+ADDED = {"grids": dict, "columns": list, "sessions": list, "suite": dict}
+OF_SESSION = "command suite sweep environment checkpoints grids commit utc".split()  # what the next session may change
 JOINED = ("checkpoints", "grids")
 
 
@@ -27,14 +28,17 @@ def with_session(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[st
     """
     joined = {key: before.get(key, {}) | facts[key] for key in JOINED}
     columns = {column["name"]: column for column in (*before.get("columns", ()), *facts["columns"])}
-    session = {key: facts[key] for key in OF_SESSION}
-    return {**facts, **joined, "columns": [*columns.values()], "sessions": [*sessions(before), session]}
+    return {**facts, **joined, "columns": [*columns.values()], "sessions": [*sessions(before), _session(facts)]}
 
 
 def sessions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What each session recorded, in their order; older runs recorded only the last one."""
-    last = {key: facts[key] for key in OF_SESSION if key in facts}
+    last = _session(facts)
     return facts.get("sessions") or [last] * bool(last)
+
+
+def _session(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: facts[key] for key in OF_SESSION if key in facts}
 
 
 def wrong_facts(facts: Any) -> Iterator[str]:

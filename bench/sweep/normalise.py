@@ -1,5 +1,6 @@
 """From options as they are given to a complete, checked sweep: a pure function."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
@@ -205,10 +206,10 @@ def _seeds(value: Counts) -> tuple[int, ...]:
     seeds: list[int] = []
     for item in map(str, _items(value, lambda text: text.split(","))):
         first, _, last = item.partition("-")
-        start = _whole(first, "--seeds")
-        seeds += range(start, _whole(last or first, "--seeds") + 1)
-    if any(seed >= BLOCKS for seed in seeds):
-        raise InputError(f"--seeds must be below {BLOCKS}, not {max(seeds)}.")
+        start, end = _whole(first, "--seeds"), _whole(last or first, "--seeds")
+        if max(start, end) >= BLOCKS:
+            raise InputError(f"--seeds must be below {BLOCKS}, not {max(start, end)}.")
+        seeds += range(start, end + 1)
     return _unique(seeds, "--seeds")
 
 
@@ -224,4 +225,10 @@ def _whole(text: str | int, option: str) -> int:
 
 def default_output(sweep: CheckedSweep, key: str) -> Path:
     """The same directory for the same command, so that repeating it resumes. key: the sweep's hash."""
-    return Path("results", "runs", f"{sweep.dataset or sweep.preset or 'model'}-{key[:8]}")
+    return runs_folder(str(sweep.dataset or sweep.preset or "model"), key)
+
+
+def runs_folder(name: str, key: str) -> Path:
+    """The default directory of what has this name, such as the spec of a data set, and hash."""
+    plain = re.sub(r"[^\w.]+", "-", name.rstrip("/").rpartition("/")[2]).strip("-")
+    return Path("results", "runs", f"{plain}-{key[:8]}")

@@ -1,6 +1,6 @@
 """A sweep in its run directory: what is pending is measured, cell by cell, and every cell becomes a row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,7 +48,9 @@ class CellFinished:
 class Session:
     """A prepared sweep in its run directory. Raises InputError, SpecError or CheckpointError for wrong input."""
 
-    def __init__(self, sweep: Sweep):
+    def __init__(self, sweep: Sweep, suite: Mapping[str, str] | None = None):
+        """suite: the name and the hash of the suite that it comes from, for run.json."""
+        self.suite = suite
         self.prepared = prepare(sweep)
         self.jobs = self.prepared.jobs
         metrics = [column.name for name in METRICS.names() for column in METRICS.lookup(name).columns]
@@ -96,7 +98,7 @@ class Session:
             "commit": commit(),
             "repository": repository(),
             "utc": utc_now(),
-        }
+        } | ({"suite": dict(self.suite)} if self.suite else {})
 
     def _pending(self) -> list[Job]:
         """The jobs that are not measured yet. Raises InputError if those that are follow another protocol."""

@@ -73,3 +73,11 @@ def test_presets_are_listed_with_their_sizes(invoke):
     assert "3x32x32, 128/256/256/256 channels, 2 blocks each, attention at 16" in lines[2]
     assert max(map(len, lines)) <= 80
     assert "\npresets\n  digits" in invoke("list").output
+
+
+def test_suites_are_listed_with_what_they_are_for(invoke):
+    lines = invoke("list", "suites").output.splitlines()
+    assert [line.split()[0] for line in lines] == ["few-step", "guard", "paper", "quick"]
+    assert lines[0].endswith("Solvers at 4 to 20 evaluations and students at 1 to 8 steps, five seed blocks.")
+    (text,) = catalogue(["suites"], 60)
+    assert max(map(len, text.splitlines())) <= 60
