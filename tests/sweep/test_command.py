@@ -1,6 +1,6 @@
 import json
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 
@@ -32,7 +32,9 @@ def test_the_command_of_a_cell_parses_back_to_that_cell(options):
     words = shlex.split(command_of(job, sweep))
     assert words[:2] == ["bench", "run"]
     parsed = main.get_command(None, "run").make_context("run", words[2:]).params
-    again = normalise(Sweep(**{name: value for name, value in parsed.items() if value is not None}))
+    names = {field.name for field in fields(Sweep)}
+    given = {name: value for name, value in parsed.items() if name in names and value is not None}
+    again = normalise(Sweep(**given))
     assert expand(again) == [job]
     chosen = {"steps": None, "nfe": None, "grid": None}
     assert replace(again, **chosen) == replace(sweep, **chosen)
