@@ -1,6 +1,7 @@
 """The plan of a sweep: its cells are those of a run, and its counts and seconds come true."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
@@ -33,6 +34,13 @@ def measured(session: Session) -> tuple[list[dict], list[int], float]:
     return rows, [each.evaluations for each in progress], perf_counter() - start
 
 
+@pytest.fixture
+def _most_rounds(monkeypatch):
+    """As many timed rounds on a machine that is slow for a moment."""
+    monkeypatch.setattr("samplerbench.sampling.measure.ENOUGH", inf)
+
+
+@pytest.mark.usefixtures("_most_rounds")
 def test_a_plan_comes_true_and_writes_nothing():
     session = Session(Sweep("ddim,flow[solver=heun],knowledge", steps="2,6", **QUICK))
     planned = plan(session)
@@ -96,6 +104,7 @@ def test_a_fine_solution_for_a_metric_costs_time(monkeypatch):
     assert metric.once - plain.once > 500 * metric.cells[0].forecast.seconds / (6 * 2 + 6 + 1)
 
 
+@pytest.mark.usefixtures("_most_rounds")
 def test_guidance_and_speed_alone_are_planned():
     guided = plan(Session(Sweep("flow", steps=4, guidance="3,classifier", timing=False, **QUICK)))
     assert [cell.nfe for cell in guided.cells] == [8, 4]
