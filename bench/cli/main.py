@@ -2,6 +2,7 @@
 
 import click
 
+from samplerbench.cli.cache import cache
 from samplerbench.cli.check import check
 from samplerbench.cli.compare import compare
 from samplerbench.cli.export import export
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 for command in (
-    run, compare, report, score, sample, train, tune, likelihood, export, list_, check, selftest, history, doctor,
-    baseline,
+    run, compare, report, score, sample, train, tune, likelihood, export, list_, cache, check, selftest, history,
+    doctor, baseline,
 ):  # fmt: skip
     main.add_command(command)

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from samplerbench.data.dataset import Images, quantised
+from samplerbench.data.dataset import Images, digest, quantised
 from samplerbench.data.reference import GivenStatistics
 from samplerbench.metrics.base import FeatureExtractor
+from samplerbench.metrics.cache import kept
 from samplerbench.metrics.extractors import BATCH
 from samplerbench.metrics.frechet import Reference, Statistics
 from samplerbench.metrics.neighbours import radii
@@ -34,12 +35,20 @@ class RealFeatures:
     @cached_property
     def train(self) -> Tensor:
         """Features of the training images."""
-        return self.extractor(self.images.train)
+        return self._features(self.images.train)
 
     @cached_property
     def test(self) -> Tensor:
         """Features of the held-out images."""
-        return self.extractor(self.images.test)
+        return self._features(self.images.test)
+
+    def _features(self, images: Tensor) -> Tensor:
+        """Features (N, D), kept for later runs if they come from weights that did not come with the package."""
+        extractor = self.extractor
+        if extractor.digest == "none" or extractor.name == "digits-cnn" or not len(images):
+            return extractor(images) if len(images) else torch.zeros(0, extractor.width, dtype=torch.float64)
+        parts = (digest(images), extractor.name, extractor.digest, extractor.width)
+        return kept(parts, lambda: extractor(images))
 
     @property
     def reference(self) -> Tensor:

@@ -48,6 +48,7 @@ RULES = (
     Rule("nfe"),
     Rule("gflops_per_image", relative=1e-6),
     Rule("fid", relative=0.02, floor=True, floor_spread="fid_floor_sd"),
+    Rule("fd", relative=0.02, floor=True, floor_spread="fd_floor_sd"),
     Rule("overhead_ratio", relative=0.15, absolute=0.03),
     Rule("inner_ratio", relative=0.15, absolute=0.03),
 )

@@ -1,4 +1,7 @@
-"""Draw fid.png, the README's figure, from the committed results: `python docs/pictures/draw.py`."""
+"""Draw the figures of README and docs from what is committed: `python docs/pictures/draw.py`.
+
+fid.png: the samplers and students of results/. gate.png: the trials of `bench selftest` in docs/regression.md.
+"""
 
 from pathlib import Path
 
@@ -53,5 +56,31 @@ def draw(rows: pd.DataFrame) -> plt.Figure:
     return figure
 
 
+def load_trials() -> list[tuple[str, bool, int, int]]:
+    """The rows of the table of trials: what was injected, whether it should fire, how often it did, of how many."""
+    table = (FOLDER.parent / "regression.md").read_text().partition("<!-- selftest -->")[2].split("\n\n")[0]
+    found = []
+    for line in table.strip().splitlines()[2:]:
+        injected, should, fired, _ = (cell.strip() for cell in line.strip("|").split("|")[:4])
+        times, _, trials = fired.partition(" of ")
+        found.append((injected.partition(",")[0], should == "fire", int(times), int(trials)))
+    return found
+
+
+def draw_trials(trials: list[tuple[str, bool, int, int]]) -> plt.Figure:
+    """A bar for what was injected: the fraction of trials in which the gate fired."""
+    figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    for place, (injected, should, fired, count) in enumerate(reversed(trials)):
+        colour = "#d1342f" if should else "#0b8f8c"
+        axes.barh(place, fired / count, color=colour, height=0.6)
+        axes.text(fired / count + 0.01, place, f"{fired} of {count}", va="center", fontsize=10, color="#333333")
+        axes.text(-0.01, place, injected, va="center", ha="right", fontsize=10, color=colour)
+    axes.set(xlim=(0, 1.12), yticks=[], xticks=[0, 0.5, 1], xlabel="fraction of trials in which the gate fired")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_title("red: must fire; green: must stay silent", fontsize=10, loc="left")
+    return figure
+
+
 if __name__ == "__main__":
     draw(load()).savefig(FOLDER / "fid.png", dpi=200, facecolor="white")
+    draw_trials(load_trials()).savefig(FOLDER / "gate.png", dpi=160, facecolor="white")

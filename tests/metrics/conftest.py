@@ -6,7 +6,7 @@ from torch import Tensor
 
 from samplerbench.data.dataset import Images
 from samplerbench.metrics.base import METRICS, Features
-from samplerbench.metrics.extractors import Extractor
+from samplerbench.metrics.extractors import Extractor, Pixels
 from samplerbench.metrics.reference import RealFeatures
 
 
@@ -21,7 +21,7 @@ def _columns_of(spec, real, features, logits=None, labels=None, sizes=()) -> dic
 
 def _real_features(reference: Tensor, others: Tensor) -> RealFeatures:
     none = torch.zeros(0)
-    return RealFeatures(Images(others, none, reference, none, held_out_reference=True), lambda features: features)
+    return RealFeatures(Images(others, none, reference, none, held_out_reference=True), Pixels(reference.shape[1]))
 
 
 @pytest.fixture(scope="session")

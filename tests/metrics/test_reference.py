@@ -37,7 +37,7 @@ def test_the_spread_of_the_floor_is_that_over_fresh_real_images(count, above):
     ratios, none = [], torch.zeros(0)
     for _ in range(15):
         reference = draw(250)
-        reals = [RealFeatures(Images(draw(300), none, reference, none, True), lambda x: x) for _ in range(2)]
+        reals = [RealFeatures(Images(draw(300), none, reference, none, True), Pixels(16)) for _ in range(2)]
         fresh = np.std([reals[0].frechet(draw(count)) for _ in range(60)], ddof=1)
         ratios += [real.floor_sd(count) / fresh for real in reals]
     assert np.mean(ratios) == pytest.approx(above, rel=0.15)
@@ -59,8 +59,8 @@ def test_the_extractor_has_not_memorised_the_training_images(real):
 
 @pytest.mark.parametrize("held_out", [True, False])
 def test_reference_and_others_are_the_data_sets_choice(held_out):
-    train, test, none = torch.zeros(5, 2), torch.ones(3, 2), torch.zeros(0)
-    real = RealFeatures(Images(train, none, test, none, held_out), lambda x: x)
+    train, test, none = torch.zeros(5, 2).double(), torch.ones(3, 2).double(), torch.zeros(0)
+    real = RealFeatures(Images(train, none, test, none, held_out), Pixels(2))
     reference, others = (test, train) if held_out else (train, test)
     assert torch.equal(real.reference, reference)
     assert torch.equal(real.others, others)
