@@ -43,7 +43,8 @@ def smaller(text: str) -> str:
 
 def commands(page: str) -> list[list[str]]:
     blocks = re.findall(r"```sh\n(.*?)```", (DOCS / page).read_text(), re.S)
-    lines = [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
+    joined = [re.sub(r"\\\n\s*", "", block) for block in blocks]
+    lines = [line.strip() for block in joined for line in block.splitlines() if line.strip()]
     assert lines
     assert all(line.startswith("bench ") for line in lines)
     return [shlex.split(smaller(line), comments=True)[1:] for line in lines]

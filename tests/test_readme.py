@@ -23,7 +23,7 @@ from samplerbench.testing import checks
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = [line for page in PAGES for line in re.findall(r"^bench (.*)$", page.read_text(), re.M)]
+COMMANDS = [line for page in PAGES for line in re.findall(r"^bench (.*)$", page.read_text().replace("\\\n", ""), re.M)]
 NAMED = {"--methods": METHODS, "--metrics": METRICS, "--recipe": RECIPES, "--dataset": DATASETS}
 
 

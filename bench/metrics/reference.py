@@ -105,7 +105,7 @@ class RealFeatures:
         return self.once(f"floor_sd {samples}", lambda: self._floor_sd(min(samples, len(self.others))))
 
     def _floor_sd(self, count: int) -> float:
-        if count < 4:
+        if len(self.images.floor) < 4:
             return nan
         total = len(self.others)
         size = min(count, total // 2)
