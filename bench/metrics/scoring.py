@@ -116,7 +116,7 @@ class Scorer:
     def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int], balanced: bool) -> dict[str, object]:
         """Everything that must match for two scores to be comparable."""
         others = [real.extractor for _, real in self.of_images if real is not self.real]
-        return {
+        facts: dict[str, object] = {
             "dataset": "own images" if isinstance(dataset, FileData) else str(dataset),  # not where they lie
             "data": self.images.digest,
             "reference": self.given.digest if self.given else digest(self.images.reference),
@@ -129,7 +129,8 @@ class Scorer:
             "seeds": list(seeds),
             "quantisation": "none" if self.images.exact else "round to uint8",
             "labels": BALANCED if balanced else INDEPENDENT,
-        } | {extractor.name: f"{extractor.width} features {extractor.digest}" for extractor in others}
+        }
+        return facts | {extractor.name: f"{extractor.width} features {extractor.digest}" for extractor in others}
 
 
 def default_metrics(dataset: Dataset, download: bool) -> tuple[Sequence[str], list[str]]:

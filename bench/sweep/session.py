@@ -86,7 +86,7 @@ class Session:
     def facts(self) -> dict[str, object]:
         """What run.json records: the request, the environment, the hashes, the metrics' columns."""
         prepared, sweep = self.prepared, asdict(self.prepared.sweep)
-        return {
+        facts: dict[str, object] = {
             "command": own_command("samplerbench.run"),
             "sweep": {name: relative(value) if name in PATHS and value else value for name, value in sweep.items()},
             "environment": prepared.environment,
@@ -98,7 +98,8 @@ class Session:
             "commit": commit(),
             "repository": repository(),
             "utc": utc_now(),
-        } | ({"suite": dict(self.suite)} if self.suite else {})
+        }
+        return facts | ({"suite": dict(self.suite)} if self.suite else {})
 
     def _pending(self) -> list[Job]:
         """The jobs that are not measured yet. Raises InputError if those that are follow another protocol."""

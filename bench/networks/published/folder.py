@@ -55,7 +55,7 @@ def component(folder: Path, *names: str) -> Path:
     return next((folder / name for name in names if (folder / name).is_dir()), folder)
 
 
-def load_module(cls: type, folder: Path) -> nn.Module:
+def load_module(cls: type, folder: Path) -> Any:
     """The diffusers model of this class in a folder, in evaluation mode, its shapes compared before memory is taken.
 
     Raises InputError if its configuration is impossible or its weights are missing, damaged or others'.
@@ -102,7 +102,7 @@ def _weights(folder: Path) -> list[Path]:
 
 def _shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
     """The shapes of all tensors in these files, from their headers alone."""
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for path in files:
         try:
             with safe_open(path, framework="pt") as file:

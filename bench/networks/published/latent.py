@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from samplerbench.networks.published.folder import load_module
 
 
-def load_decoder(folder: Path) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+def load_decoder(folder: Path) -> tuple[Any, Callable[[Tensor], Tensor]]:
     """The AutoencoderKL of a folder, in float32, and a function from scaled latents (B, C, h, w) to images."""
     from diffusers import AutoencoderKL
 

@@ -30,6 +30,8 @@ class Text:
 class Prompted(nn.Module):
     """A network called as net(x, time, label), with the prompt of that label looked up."""
 
+    net: Any  # of diffusers, with a config
+
     def __init__(self, net: nn.Module, prompts: Prompts):
         super().__init__()
         self.net = net
