@@ -6,9 +6,9 @@ from samplerbench.models.ema import EMA
 from samplerbench.models.encoder import Encoder, EncoderConfig
 from samplerbench.models.facts import CheckpointFacts
 from samplerbench.models.noisy_classifier import NoisyClassifier, NoisyClassifierConfig
-from samplerbench.models.unet import PRESETS, UNet, UNetConfig, weaker
+from samplerbench.models.unet import PRESETS, UNet, UNetConfig, fitting, weaker
 
 __all__ = [
     "EMA", "PRESETS", "Checkpoint", "CheckpointError", "CheckpointFacts", "DigitsCNN", "Encoder", "EncoderConfig",
-    "NoisyClassifier", "NoisyClassifierConfig", "UNet", "UNetConfig", "load", "save", "shipped", "weaker",
+    "NoisyClassifier", "NoisyClassifierConfig", "UNet", "UNetConfig", "fitting", "load", "save", "shipped", "weaker",
 ]  # fmt: skip

@@ -48,6 +48,20 @@ PRESETS = {
 }
 
 
+def fitting(resolution: int, image_channels: int) -> UNetConfig:
+    """A U-Net for square images of any size, halved down to 4 pixels at most three times; the presets are such ones.
+
+    Raises ValueError for images of an odd size, which cannot be halved.
+    """
+    if resolution % 2:
+        raise ValueError(f"a U-Net halves its images, which a side of {resolution} does not allow")
+    side, levels = resolution, 1
+    while side % 2 == 0 and side > 4 and levels < 4:
+        side, levels = side // 2, levels + 1
+    channels = 32 if resolution <= 8 else 64 if resolution < 32 else 128
+    return UNetConfig(resolution, image_channels, channels, (1, 2, 2, 2)[:levels], attention=(resolution // 2,))
+
+
 def weaker(config: UNetConfig) -> UNetConfig:
     """Half as wide, with one block per resolution: the weaker network for autoguidance."""
     return replace(config, channels=config.channels // 2, blocks=1)

@@ -82,7 +82,7 @@ class Dataset(Plugin, ABC):
     """A source of images.
 
     resolution, channels: of its square images. classes: the number of labels; 0 for none.
-    preset: the U-Net that fits it.
+    preset: the U-Net that fits it; empty for one made to fit its images.
     extractor: the features in which FID is measured.
     metrics: the metrics measured by default.
     classified: whether the extractor's logits are those of the data set's own classes.
@@ -104,6 +104,11 @@ class Dataset(Plugin, ABC):
     @property
     @abstractmethod
     def classes(self) -> int: ...
+
+    @property
+    def slug(self) -> str:
+        """Its name in paths, such as that of its checkpoints."""
+        return self.name
 
     @cached_property
     def distribution(self) -> Distribution | None:

@@ -1,5 +1,6 @@
 """Images of the user's own, from files: how they are split, and what is known of them once they are read."""
 
+import re
 from abc import ABC, abstractmethod
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -55,6 +56,10 @@ class FileData(Dataset, ABC):
     def _parts(self) -> tuple[Labelled, Labelled]:
         first, second = self._read
         return (first, second) if second else _halves(first, self)
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"[^\w.]+", "-", self.place.resolve().stem).strip("-") or self.name
 
     @property
     def resolution(self) -> int:

@@ -22,11 +22,21 @@ FOLDER = "checkpoints"  # the user's own checkpoints, by default
 
 @dataclass(frozen=True)
 class CheckpointKey:
-    """What identifies a checkpoint. name: a recipe's spec or a classifier. weak: the weaker network of a recipe."""
+    """What identifies a checkpoint.
+
+    dataset: the name of the data set in paths. name: a recipe's spec or a classifier. weak: the weaker network of a
+    recipe. spec: of the data set, for commands, where it differs from its name.
+    """
 
     dataset: str
     name: str
     weak: bool = False
+    spec: str = ""
+
+    @classmethod
+    def of(cls, dataset: Dataset, name: str, weak: bool = False) -> "CheckpointKey":
+        """The key of a checkpoint that was trained on this data set."""
+        return cls(dataset.slug, name, weak, str(dataset))
 
     @property
     def stem(self) -> str:
@@ -50,7 +60,7 @@ class CheckpointKey:
         own = self.path(folder)
         if own.is_file():
             return own
-        command = f"bench train {self.name}{' --weak' * self.weak} --dataset {self.dataset}"
+        command = f"bench train {self.name}{' --weak' * self.weak} --dataset {self.spec or self.dataset}"
         if strict and folder is not None:
             raise InputError(
                 f"--weights {folder!r} has no checkpoint {str(own)!r} ({_found_in(Path(folder))}): `{command} --output "
@@ -99,7 +109,7 @@ def load_network(
         if weak:  # the network is the teacher's, and so is the weaker one
             return load_network(str(known.teacher), dataset, folder, device, dtype, compiled, weak=True, strict=strict)
         return _with_solver(known, dataset, folder, strict, device, dtype, compiled)
-    checkpoint, origin = CheckpointKey(dataset.name, recipe, weak).load(folder, strict)
+    checkpoint, origin = CheckpointKey.of(dataset, recipe, weak).load(folder, strict)
     return _trained(trained_unet(checkpoint, recipe, dataset), checkpoint, known, origin, device, dtype, compiled)
 
 
@@ -143,7 +153,7 @@ def trained_unet(checkpoint: Checkpoint, recipe: str, dataset: Dataset) -> UNet:
         size = f"{config.image_channels}x{config.resolution}x{config.resolution}"
         raise CheckpointError(
             f"{checkpoint.path} was trained for {found or 'an unknown recipe'} on {size} images, not for {recipe} on "
-            f"{dataset.name}: restore the right file or retrain it."
+            f"{dataset}: restore the right file or retrain it."
         )
     return unet
 
@@ -155,15 +165,15 @@ def random_network(
     known = get_recipe(recipe)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        unet = UNet(architecture_of(known, preset))
+        unet = UNet(architecture_of(known, PRESETS[preset]))
     loaded = _ready(unet, known, Origin("random", "random"), device, dtype, compiled)
     return replace(loaded, modules={name: each for name, each in known.modules().items() if name == "solver"})
 
 
-def architecture_of(recipe: Recipe, preset: str) -> UNetConfig:
-    """The preset's U-Net with the recipe's own options."""
+def architecture_of(recipe: Recipe, config: UNetConfig) -> UNetConfig:
+    """The U-Net with the recipe's own options."""
     options: dict[str, Any] = dict(recipe.network)
-    return replace(PRESETS[preset], **options)
+    return replace(config, **options)
 
 
 def _ready(
@@ -192,11 +202,11 @@ def _with_solver(
 ) -> LoadedNetwork:
     """The network of the recipe's teacher, shipped or the user's own, with the solver learned for it."""
     teacher = load_network(str(recipe.teacher), dataset, folder, device, dtype, compiled)
-    checkpoint, origin = CheckpointKey(dataset.name, str(recipe)).load(folder, strict)
+    checkpoint, origin = CheckpointKey.of(dataset, str(recipe)).load(folder, strict)
     if checkpoint.facts.teacher_digest != teacher.origin.digest:
         raise CheckpointError(
             f"{checkpoint.path} was trained for another checkpoint of {recipe.teacher} than {teacher.origin}: retrain "
-            f"it with `bench train {recipe} --dataset {dataset.name}`, or leave {recipe} out."
+            f"it with `bench train {recipe} --dataset {dataset}`, or leave {recipe} out."
         )
     return replace(
         teacher,

@@ -37,13 +37,13 @@ def with_guides(
 
 def load_classifier(dataset: Dataset, folder: str | None, device: torch.device) -> GuideClassifier:
     """The classifier of noisy images of a data set. Raises InputError or CheckpointError."""
-    checkpoint, origin = CheckpointKey(dataset.name, NOISY_CLASSIFIER).load(folder)
+    checkpoint, origin = CheckpointKey.of(dataset, NOISY_CLASSIFIER).load(folder)
     net = checkpoint.noisy_classifier()
     trained = (net.config.resolution, net.config.image_channels, net.config.classes)
     if trained != (dataset.resolution, dataset.channels, dataset.classes):
         raise CheckpointError(
-            f"{checkpoint.path} was trained for other images or classes than those of {dataset.name}: retrain it with "
-            f"`bench train {NOISY_CLASSIFIER} --dataset {dataset.name}`."
+            f"{checkpoint.path} was trained for other images or classes than those of {dataset}: retrain it with "
+            f"`bench train {NOISY_CLASSIFIER} --dataset {dataset}`."
         )
     return GuideClassifier(NOISY_CLASSIFIER, net.requires_grad_(False).to(device), origin)
 

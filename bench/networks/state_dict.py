@@ -24,7 +24,7 @@ def load_weights(make: Callable[[], M], file: str | Path, key: str = "", prefix:
     The shapes are compared on the meta device before memory is taken. Raises InputError if anything does not fit.
     """
     path = Path(file).expanduser()
-    weights = {_without(name, prefix): value for name, value in _tensors(_at(_read(path), key, path), path).items()}
+    weights = {name.removeprefix(prefix): value for name, value in read_weights(path, key).items()}
     with torch.device("meta"):
         expected = {name: value.shape for name, value in make().state_dict().items()}
     for name in (*expected, *weights):
@@ -34,6 +34,11 @@ def load_weights(make: Callable[[], M], file: str | Path, key: str = "", prefix:
     module = make()
     module.load_state_dict(weights)
     return module.eval()
+
+
+def read_weights(path: Path, key: str = "") -> dict[str, Tensor]:
+    """The weights by name in a file, or at a path of keys in it. Raises InputError for anything else."""
+    return _tensors(_at(_read(path), key, path), path)
 
 
 def _read(path: Path) -> Any:
@@ -74,10 +79,6 @@ def _tensors(found: Any, path: Path) -> dict[str, Tensor]:
             "state dict, as key='ema_model'."
         )
     return dict(found)
-
-
-def _without(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix)
 
 
 def _shown(shape: tuple[int, ...] | None) -> str:

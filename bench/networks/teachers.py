@@ -37,7 +37,7 @@ def with_teachers(
 
 def _exists(teacher: str, student: str, dataset: Dataset, folder: str | None, needed: bool) -> bool:
     try:
-        CheckpointKey(dataset.name, teacher).find(folder)
+        CheckpointKey.of(dataset, teacher).find(folder)
     except InputError as error:
         if needed:
             raise InputError(f"teacher_distance needs the teacher of {student}. {error}") from error

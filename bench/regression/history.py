@@ -64,7 +64,7 @@ def append(folder: Path, runs: tuple[Path, ...]) -> list[Step]:
 def find_steps(series: pd.DataFrame) -> Iterator[Step]:
     """The steps of one cell, for worse or for better, between each commit and the next."""
     for (_, before), (_, after) in pairwise(series.iterrows()):
-        for rule in RULES:
+        for rule in (rule for rule in RULES if rule.field in series):
             old, new = before[rule.field], after[rule.field]
             if pd.isna(old) or pd.isna(new):
                 continue

@@ -1,5 +1,6 @@
 """From options as they are given to a complete, checked sweep: a pure function."""
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -142,7 +143,10 @@ def dataset_of(data: str | None, dataset: str | None, reference: str | None) -> 
     """The spec of the real images: --data, or --reference alone. Raises InputError for statistics alone."""
     if reference and reference.startswith(PREFIX) and not (data or dataset):
         raise InputError(f"--reference {reference} has no images: name real ones with --data, for the floor.")
-    return data or dataset or reference or "digits"
+    found = data or dataset or reference or "digits"
+    if os.path.isdir(found) and ":" not in found:
+        raise InputError(f"{found!r} is a folder: write folder:{found} if it holds images.")
+    return found
 
 
 def parsed_metrics(metrics: Sequence[str] | str | None) -> tuple[str, ...] | None:

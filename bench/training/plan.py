@@ -36,7 +36,7 @@ class Training:
     @property
     def output(self) -> Path:
         """The checkpoint that it writes; the state and the loss curve are written beside it."""
-        return CheckpointKey(self.options.dataset, self.name, self.options.weak).path(self.options.output)
+        return CheckpointKey.of(self.inputs.dataset, self.name, self.options.weak).path(self.options.output)
 
     @property
     def pairs(self) -> int:
@@ -104,7 +104,7 @@ def _options_of_teacher(teacher: Recipe, options: TrainOptions) -> TrainOptions:
 
 def _exists(recipe: str, options: TrainOptions) -> bool:
     try:
-        return CheckpointKey(options.dataset, recipe).find(options.output).exists()
+        return CheckpointKey.of(DATASETS.get(options.dataset), recipe).find(options.output).exists()
     except InputError:
         return False
 

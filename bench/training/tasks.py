@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from samplerbench.data.dataset import Dataset, Images
+from samplerbench.errors import InputError
 from samplerbench.methods import Field, Recipe
 from samplerbench.models import (
+    PRESETS,
     CheckpointFacts,
     DigitsCNN,
     Encoder,
@@ -18,6 +20,8 @@ from samplerbench.models import (
     NoisyClassifier,
     NoisyClassifierConfig,
     UNet,
+    UNetConfig,
+    fitting,
     weaker,
 )
 from samplerbench.models.encoder import QUARTERS
@@ -48,7 +52,7 @@ class Inputs:
 
     def recorded(self, facts: CheckpointFacts) -> CheckpointFacts:
         """The facts of a checkpoint, completed by the data set."""
-        return replace(facts, dataset=self.dataset.name, data=self.images.digest)
+        return replace(facts, dataset=self.dataset.slug, data=self.images.digest)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def prepare(recipe: Recipe, inputs: Inputs, pairs: int) -> Lesson:
     where = inputs.dataset, inputs.folder, inputs.device
     teacher = load_teacher(recipe.teacher, *where) if recipe.teacher else None
     start = load_teacher(recipe.init_from, *where) if recipe.init_from else teacher
-    root = FilePath(inputs.folder or FOLDER) / inputs.dataset.name / "pairs"
+    root = FilePath(inputs.folder or FOLDER) / inputs.dataset.slug / "pairs"
     made = Pairs(root, teacher.network, pairs) if recipe.pairs and teacher else None
     return Lesson(teacher, made, start.network if start else None)
 
@@ -104,11 +108,19 @@ def recipe_task(recipe: Recipe, inputs: Inputs, lesson: Lesson, label_drop: floa
 
 
 def _unet(recipe: Recipe, dataset: Dataset, start: LoadedNetwork | None, weak: bool) -> UNet:
-    config = replace(architecture_of(recipe, dataset.preset), classes=dataset.classes)
+    config = replace(architecture_of(recipe, _usual(dataset)), classes=dataset.classes)
     net = UNet(weaker(config) if weak else config)
     if start:
         init_from_teacher(net, cast(UNet, start.eager))
     return net
+
+
+def _usual(dataset: Dataset) -> UNetConfig:
+    """The data set's preset, or a U-Net that fits images of its size. Raises InputError if there is none."""
+    try:
+        return PRESETS.get(dataset.preset) or fitting(dataset.resolution, dataset.channels)
+    except ValueError as error:
+        raise InputError(f"{dataset} cannot be trained on: {error}.") from error
 
 
 def _on(device: torch.device, modules: TrainedModules) -> TrainedModules:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from samplerbench.models import PRESETS, UNet
+from samplerbench.models import PRESETS, UNet, fitting
 
 SMALL = replace(PRESETS["digits"], channels=16)
 
@@ -78,3 +78,17 @@ def test_memory_layout_does_not_change_the_result(net, inputs):
 def test_it_compiles_without_graph_breaks(net, inputs):
     compiled = torch.compile(net, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(*inputs), net(*inputs))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_presets_are_fitting(name):
+    preset = PRESETS[name]
+    assert fitting(preset.resolution, preset.image_channels) == preset
+
+
+@pytest.mark.parametrize(("side", "widths"), [(16, 3), (64, 4), (6, 1), (256, 4)])
+def test_a_network_fits_any_even_side(side, widths):
+    config = fitting(side, 3)
+    assert len(config.multipliers) == widths
+    with torch.device("meta"):
+        assert UNet(config)(torch.zeros(1, 3, side, side), torch.zeros(1)).shape == (1, 3, side, side)

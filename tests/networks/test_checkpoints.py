@@ -7,7 +7,7 @@ import torch
 from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError
 from samplerbench.methods import get_recipe
-from samplerbench.models import CheckpointError, UNet, UNetConfig, load, save, shipped
+from samplerbench.models import PRESETS, CheckpointError, UNet, UNetConfig, load, save, shipped
 from samplerbench.networks.checkpoints import CheckpointKey, architecture_of, load_network, random_network
 
 CPU = torch.device("cpu")
@@ -145,7 +145,7 @@ def test_a_random_network_is_the_same_every_time_and_uses_no_global_generator():
 
 
 def test_the_architecture_is_the_presets_with_the_recipes_own_options():
-    plain, interval = (architecture_of(get_recipe(name), "digits") for name in ("flow", "meanflow"))
+    plain, interval = (architecture_of(get_recipe(name), PRESETS["digits"]) for name in ("flow", "meanflow"))
     assert (plain.interval, interval.interval) == (False, True)
     assert plain.resolution == interval.resolution == 8
 

@@ -2,14 +2,17 @@ import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from samplerbench.data.dataset import DATASETS
+from samplerbench.errors import InputError
 from samplerbench.methods import RECIPES, Denoising, Field, Linear, get_recipe, register
 from samplerbench.networks.guides import NOISY_CLASSIFIER
 from samplerbench.training.modules import checkpoint_weights
-from samplerbench.training.tasks import Lesson, RecipeLoss, classifier_task, prepare, recipe_task
+from samplerbench.training.tasks import Inputs, Lesson, RecipeLoss, classifier_task, prepare, recipe_task
 
 
 @pytest.fixture
@@ -156,3 +159,15 @@ def test_pairs_that_the_start_was_trained_on_are_paid_once(inputs, monkeypatch):
     facts = replace(lesson.start.origin.facts, pairs=lesson.pairs.label)
     start = replace(lesson.start, origin=replace(lesson.start.origin, facts=facts))
     assert fresh - replace(lesson, start=start).cost.teacher_nfe == 2 * 16
+
+
+def test_images_of_ones_own_get_a_network_that_fits_them(tmp_path):
+    for side, name in ((16, "even"), (9, "odd")):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).integers(0, 256, (8, 3, side, side), dtype=np.uint8))
+    data = DATASETS.get(f"npy:{tmp_path / 'even.npy'}")
+    inputs = Inputs(data, data.load(), str(tmp_path), torch.device("cpu"))
+    task = recipe_task(get_recipe("flow"), inputs, Lesson(), 0.1)
+    assert '"resolution": 16' in task.facts.architecture
+    odd = DATASETS.get(f"npy:{tmp_path / 'odd.npy'}")
+    with pytest.raises(InputError, match="cannot be trained on: a U-Net halves its images"):
+        recipe_task(get_recipe("flow"), replace(inputs, dataset=odd), Lesson(), 0.1)
