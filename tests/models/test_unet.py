@@ -86,7 +86,7 @@ def test_the_presets_are_fitting(name):
     assert fitting(preset.resolution, preset.image_channels) == preset
 
 
-@pytest.mark.parametrize(("side", "widths"), [(16, 3), (64, 4), (6, 1), (256, 4)])
+@pytest.mark.parametrize(("side", "widths"), [(16, 3), (64, 4), (6, 2), (256, 4)])
 def test_a_network_fits_any_even_side(side, widths):
     config = fitting(side, 3)
     assert len(config.multipliers) == widths
