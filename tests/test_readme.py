@@ -19,6 +19,7 @@ from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import GRIDS, GUIDANCES, METHODS, RECIPES, DiscreteVP, Field, get, sample, split_specs
 from samplerbench.metrics.base import METRICS, Features
 from samplerbench.metrics.encoders.base import ENCODERS
+from samplerbench.networks.model import MODELS, get_model, load_model
 from samplerbench.testing import checks
 
 ROOT = Path(__file__).parents[1]
@@ -137,12 +138,20 @@ def test_records_in_the_docs_are_models(tmp_path, monkeypatch):
 def examples():
     """The names that the examples in docs/plugins.md define, registered for the time of a test."""
     with ExitStack() as stack:
-        for registry in (RECIPES, GUIDANCES, GRIDS, METRICS, ENCODERS, DATASETS):
+        for registry in (RECIPES, GUIDANCES, GRIDS, METRICS, ENCODERS, DATASETS, MODELS):
             stack.enter_context(registry.temporarily())
         names = {}
         for block in python_blocks("docs/plugins.md"):
             names |= run(block)
         yield names
+
+
+def test_loader_example_reads_a_file(examples, tmp_path):
+    net = examples["Velocity"]()
+    torch.save({"ema": net.state_dict(), "net": examples["Velocity"]().state_dict()}, tmp_path / "net.pt")
+    network = load_model(get_model(f"velocity:{tmp_path / 'net.pt'}"), torch.device("cpu"), torch.float32)
+    x, t = torch.randn(2, 1, 8, 8), torch.rand(2)
+    torch.testing.assert_close(network.net(x, t), net(x, t))
 
 
 def test_recipe_example_has_zero_loss_on_the_exact_prediction(examples):
@@ -208,7 +217,7 @@ def test_documented_entry_point_groups_are_searched():
     from samplerbench.methods.core.discovery import GROUPS
 
     documented = re.findall(r'\[project\.entry-points\."(.*?)"\]', text("docs/plugins.md"))
-    assert documented == [f"samplerbench.{kind}" for kind in ("methods", "metrics", "encoders", "datasets")]
+    assert documented == [f"samplerbench.{kind}" for kind in ("methods", "metrics", "encoders", "models", "datasets")]
     assert set(documented) <= set(GROUPS)
 
 

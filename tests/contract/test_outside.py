@@ -1,4 +1,4 @@
-"""Six plug-ins in a package of their own, one file each and no other edit: listed, run, reported and gated."""
+"""Seven plug-ins in a package of their own, one file each and no other edit: listed, run, reported and gated."""
 
 import json
 import os
@@ -165,6 +165,31 @@ FILES = {
                 images[labels == 1, :, 2:6, 4:8] += 180
                 return Images(images[:200], labels[:200], images[200:], labels[200:])
     ''',
+    "loader.py": '''
+        """A loader of networks."""
+
+        from dataclasses import dataclass, field
+
+        import torch
+
+        from samplerbench.methods import Linear
+        from samplerbench.networks import ExternalNetwork
+        from samplerbench.networks.model import MODELS, ExternalModel
+
+
+        @MODELS.register("outside_shift")
+        @dataclass(frozen=True)
+        class OutsideShift(ExternalModel):
+            """A constant velocity."""
+
+            value: str = field(metadata={"argument": "NUMBER"})
+
+            def record(self):
+                value = float(self.value)
+                return ExternalNetwork(
+                    lambda x, t: torch.full_like(x, value), Linear(), "velocity", (1, 8, 8), digest=self.value
+                )
+    ''',
 }  # fmt: skip
 ENTRY_POINTS = """
     [samplerbench.methods]
@@ -177,6 +202,8 @@ ENTRY_POINTS = """
     encoder = outside.encoder
     [samplerbench.datasets]
     dataset = outside.dataset
+    [samplerbench.models]
+    loader = outside.loader
 """
 CONTRACT = """
     from samplerbench.testing import contract
@@ -242,11 +269,23 @@ def runs(outside) -> dict[str, Path]:
     return {weights: outside.folder / f"{weights}-run" for weights in ("trained", "blank")}
 
 
-def test_all_six_are_listed(outside):
+def test_all_are_listed(outside):
     listed = outside.run("samplerbench", "list")
-    for name in ("euler", "flow", "push", "closeness", "rows", "squares"):
+    for name in ("euler", "flow", "push", "closeness", "rows", "squares", "shift"):
         assert f"outside_{name}" in listed
     assert "Bright squares on the left or on the right" in listed
+
+
+def test_its_loader_makes_networks_of_what_follows_the_colon(outside):
+    options = ["--data", "outside_squares", "--samples", "32", "--steps", "2", "--no-timing", "--metrics", "fid"]
+    models = "outside_shift:0.5,outside_shift:1.5"
+    outside.run("samplerbench", "run", "--methods", "outside_euler", "--model", models, *options, "--output", "shifted")
+    frame = pd.read_csv(outside.folder / "shifted" / "results.csv").set_index("recipe")
+    assert frame["weights"].to_dict() == {f"outside_shift:{x}": f"outside_shift:{x}: outside_shift:{x} {x}"
+                                          for x in ("0.5", "1.5")}  # fmt: skip
+    assert frame["fid"]["outside_shift:0.5"] != frame["fid"]["outside_shift:1.5"]
+    wrong = ["--methods", "outside_euler", "--model", "outside_shift:x", *options]
+    outside.run("samplerbench", "run", *wrong, expected=2)
 
 
 def test_a_run_has_the_column_of_the_metric(runs):

@@ -32,6 +32,7 @@ def template(tmp_path_factory):
         "my_plugins/sampler.py": block("README.md", "python", "@register"),
         "my_plugins/metric.py": block("docs/plugins.md", "python", '"mean_shift"').replace("mean_shift", "my_metric"),
         "my_plugins/encoder.py": block("docs/plugins.md", "python", '"edges"').replace('"edges"', '"my_encoder"'),
+        "my_plugins/loader.py": block("docs/plugins.md", "python", "@MODELS").replace('"velocity")', '"my_loader")', 1),
         "my_plugins/images.py": block("docs/plugins.md", "python", '"cells"').replace('"cells"', '"my_images"'),
         "my_plugins-0.1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: my-plugins\nVersion: 0.1.0\n",
         "my_plugins-0.1.0.dist-info/entry_points.txt": entry_points[entry_points.index("[samplerbench.") :],
