@@ -144,7 +144,7 @@ def dataset_of(data: str | None, dataset: str | None, reference: str | None) -> 
     if reference and reference.startswith(PREFIX) and not (data or dataset):
         raise InputError(f"--reference {reference} has no images: name real ones with --data, for the floor.")
     found = data or dataset or reference or "digits"
-    if os.path.isdir(found) and ":" not in found:
+    if os.path.isdir(found) and found not in DATASETS.names():
         raise InputError(f"{found!r} is a folder: write folder:{found} if it holds images.")
     return found
 

@@ -71,3 +71,13 @@ def test_what_cannot_run_is_found_before_anything_does(options, message):
     with pytest.raises((InputError, SpecError)) as caught:
         expand(normalise(Sweep(**options)))
     assert message in str(caught.value)
+
+
+def test_a_folder_without_its_kind_is_one_sentence_unless_a_data_set_has_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pngs").mkdir()
+    (tmp_path / "digits").mkdir()
+    assert normalise(Sweep()).dataset == "digits"
+    assert normalise(Sweep(data="digits")).dataset == "digits"
+    with pytest.raises(InputError, match="'pngs' is a folder: write folder:pngs"):
+        normalise(Sweep(data="pngs"))
