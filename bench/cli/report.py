@@ -49,7 +49,9 @@ def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str, 
     """
     if columns and form == "html":
         raise InputError("report.html holds all columns: leave out --columns.")
-    results = _results(runs, output, mixed, stored=form in ("text", "html"))
+    from samplerbench.report.lead import led
+
+    results = led(_results(runs, output, mixed, stored=form in ("text", "html")))
     if form == "latex":
         from samplerbench.report.latex import latex
 

@@ -1,3 +1,6 @@
+import json
+
+import pandas as pd
 import pytest
 
 
@@ -46,3 +49,18 @@ def test_a_report_that_cannot_be_written_is_one_sentence(invoke, run, monkeypatc
     result = invoke("report", run)
     assert result.exit_code == 2
     assert "No space left on device" in result.stderr
+
+
+@pytest.mark.parametrize(("form", "sign"), [("markdown", "x floor"), ("latex", r"\textbf{5.00}")])
+def test_tables_of_a_run_without_fid_rank_what_it_measured(form, sign, invoke, run):
+    facts = json.loads((run / "run.json").read_text())
+    columns = json.dumps(facts["columns"]).replace('"fid', '"fd').replace('"FID', '"FD (pixels 16x16)')
+    (run / "run.json").write_text(json.dumps(facts | {"columns": json.loads(columns)}))
+    rows = pd.read_csv(run / "results.csv")
+    for name in [name for name in rows if name.startswith("fid")]:
+        rows["fd" + name.removeprefix("fid")], rows[name] = rows[name], float("nan")
+    rows["scores_per_seed"] = rows["scores_per_seed"].str.replace('"fid', '"fd')
+    rows.to_csv(run / "results.csv", index=False)
+    shown = invoke("report", run, "--format", form).stdout
+    assert "FD (pixels 16x16)" in shown
+    assert sign in shown
