@@ -199,6 +199,24 @@ def test_facts_are_the_protocol(digits):
     assert (exact["extractor"], exact["quantisation"], exact["features"]) == ("pixels", "none", 16)
 
 
+def test_given_statistics_take_the_place_of_the_references_images(digits, scorer, tmp_path):
+    features = scorer.real.test.numpy()
+    np.savez(tmp_path / "s.npz", mu=features.mean(0), sigma=np.cov(features, rowvar=False))
+    given = Scorer(DATASETS.get("digits"), ["fid"], 200, (0,), CPU, reference=f"stats:{tmp_path / 's.npz'}")
+    found, expected = (scored(each, {0: digits.train[:200]}) for each in (given, scorer_of("fid")))
+    assert found == {name: pytest.approx(value) for name, value in expected.items()}
+    assert given.facts["reference"] != scorer.facts["reference"]
+    assert given.facts["reference_images"] == "given as statistics"
+    with pytest.raises(InputError, match="kid"):
+        Scorer(DATASETS.get("digits"), ["kid"], 200, (0,), CPU, reference=f"stats:{tmp_path / 's.npz'}")
+
+
+def test_the_rule_of_labels_is_part_of_the_protocol():
+    rules = [Scorer(DATASETS.get("digits"), ["fid"], 200, (0,), CPU, balanced=each).facts["labels"] for each in (0, 1)]
+    assert rules[0].startswith("uniform and independent")
+    assert rules[1].startswith("balanced")
+
+
 # The columns of a row
 
 

@@ -144,3 +144,11 @@ def test_a_low_precision_network_is_called_in_its_own(flow_network):
 def test_a_network_without_classes_has_no_labels(flow_network, load):
     assert labels_for(load("flow", "mixture"), ImageNoise(0, range(3))) is None
     assert torch.equal(labels_for(flow_network, ImageNoise(5, range(3))), image_labels(5, range(3), 10))
+
+
+def test_balanced_labels_follow_the_index_of_the_image(flow_network):
+    balanced = replace(flow_network, balanced=True)
+    assert labels_for(balanced, ImageNoise(5, range(8, 12))).tolist() == [8, 9, 0, 1]
+    assert torch.equal(
+        labels_for(balanced, ImageNoise(6, range(8, 12))), labels_for(balanced, ImageNoise(5, range(8, 12)))
+    )
