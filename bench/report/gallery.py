@@ -64,5 +64,6 @@ def _add(found: Gallery, line: str, caption: str, group: Results, run: str, stem
 
 
 def _caption(row: pd.Series, fid: str) -> str:
-    steps = f"{step_count(row['steps'])}, NFE {row['nfe']:g}"
+    scored = pd.isna(row["nfe"])  # images made elsewhere, by an unknown number of evaluations
+    steps = "made elsewhere" if scored else f"{step_count(row['steps'])}, NFE {row['nfe']:g}"
     return steps if pd.isna(row["fid"]) else f"{steps}\n{fid} {number(row['fid'])}"

@@ -32,6 +32,13 @@ def test_lines_are_teachers_methods_by_nfe_and_real_images(tmp_path, raw, write_
     ]  # fmt: skip
 
 
+def test_images_made_elsewhere_have_no_evaluations(tmp_path, raw, write_run, cell):
+    raw(mine=1)
+    row = cell("mine", 5.0) | {"steps": None, "nfe": None, "cell": "mine"}
+    (tile,) = gallery(load(write_run(tmp_path, row))).lines["mine"]
+    assert tile.caption == "made elsewhere\nFID (digits-cnn) 5.00"
+
+
 def test_only_what_was_kept_is_shown(tmp_path, raw, write_run, cell, failed):
     raw(a10=1)
     found = gallery(load(write_run(tmp_path, cell("a", 5.0), cell("b", 6.0), failed("c", "no"))))
