@@ -7,6 +7,7 @@ from samplerbench.cli.check import check
 from samplerbench.cli.compare import compare
 from samplerbench.cli.export import export
 from samplerbench.cli.gate import baseline, doctor, history, selftest
+from samplerbench.cli.golden import golden
 from samplerbench.cli.group import Bench
 from samplerbench.cli.likelihood import likelihood
 from samplerbench.cli.listing import list_
@@ -31,6 +32,6 @@ def main() -> None:
 
 for command in (
     run, compare, report, score, sample, train, tune, likelihood, export, list_, cache, check, selftest, history,
-    doctor, baseline,
+    doctor, baseline, golden,
 ):  # fmt: skip
     main.add_command(command)

@@ -33,18 +33,33 @@ def print_results(results: Results, columns: str | None = None) -> None:
     if shown.empty:
         click.echo(text.NOTHING)
         return
-    console = Console()
-    width = console.width if console.is_terminal else WITHOUT_TERMINAL
     brief = shown.replace({"status": {r":.*": ""}}, regex=True)
-    kept = [*ESSENTIAL, *(name for group in results.groups for name in compared(group).values())]
-    fitting, dropped = (chosen(brief, columns), []) if columns else fit(brief, width, shown.attrs["wide"], kept)
-    needed = _total(_widths(fitting))  # more than there is only if what is essential does not fit
-    Console(width=max(width, needed)).print(_as_rich(fitting))
-    if dropped:
-        click.echo(f"Not shown: {', '.join(dropped)}.")
+    if columns:
+        _print(chosen(brief, columns))
+    else:
+        kept = [*ESSENTIAL, *(name for group in results.groups for name in compared(group).values())]
+        print_table(brief, kept, shown.attrs["wide"])
     for lines in (text.failures(shown), text.cautions(results), *_verdicts(results)):
         if lines:
             click.echo("\n" + "\n".join(line.replace("`", "") for line in lines))
+
+
+def print_table(shown: pd.DataFrame, essential: Container[str], wide: Container[str] = ()) -> None:
+    """Print the columns that fit the terminal, and name the others. essential, wide: as for `fit`."""
+    fitting, dropped = fit(shown, _terminal_width(), wide, essential)
+    _print(fitting)
+    if dropped:
+        click.echo(f"Not shown: {', '.join(dropped)}.")
+
+
+def _terminal_width() -> int:
+    console = Console()
+    return console.width if console.is_terminal else WITHOUT_TERMINAL
+
+
+def _print(shown: pd.DataFrame) -> None:
+    """All columns, also where the terminal is narrower than they are."""
+    Console(width=max(_terminal_width(), _total(_widths(shown)))).print(_as_rich(shown))
 
 
 def fit(

@@ -1,8 +1,5 @@
 """`bench run`."""
 
-import signal
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,22 +7,15 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from samplerbench.cli.events import Bar, Event, Line, State
 from samplerbench.cli.group import INTERRUPTED
+from samplerbench.cli.measuring import measure_session, terminable
 from samplerbench.cli.options import options_of
-from samplerbench.cli.progress import show
-from samplerbench.errors import InputError, WriteError
+from samplerbench.errors import InputError
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.suite import read_suite
 
 if TYPE_CHECKING:
-    from samplerbench.networks.loaded import LoadedNetwork
-    from samplerbench.sampling.measure import CellProgress
     from samplerbench.store.results import Results
-    from samplerbench.sweep.session import Session
-
-# How sources of weights are described; any other is the path of the user's own checkpoint.
-DESCRIBED = {"shipped": "shipped weights {}", "random": "random weights", "exact": "closed form of {}"}
 
 # torch takes seconds to import: only when the command runs.
 
@@ -59,10 +49,10 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
         return
     folders: list[Path] = []
     interrupted = False
-    with _terminable():
+    with terminable():
         for title, session in request.sessions():
             folders.append(session.store.folder)
-            interrupted = _measure(title, session)
+            interrupted = measure_session(title, session)
             if interrupted:
                 break
     folder = request.report or folders[0]
@@ -78,26 +68,6 @@ def _given(context: click.Context) -> set[str]:
     """The options of the sweep that the command line gives."""
     names = (field.name for field in fields(Sweep))
     return {name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-
-
-def _measure(title: str, session: "Session") -> bool:
-    """Measure a sweep; returns whether it was interrupted."""
-    try:
-        return show(_events(title, session))
-    except WriteError as error:
-        if error.rows:
-            click.echo(f"Measured, but not written:\n{error.rows}", err=True)
-        raise
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """A block that SIGTERM, as job schedulers send it, interrupts as Ctrl-C does, so that the run is left in order."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _report(folders: list[Path], merged: Path | None) -> bool:
@@ -128,57 +98,3 @@ def _write_report(results: "Results") -> None:
             f"`bench report {folder}` writes it later."
         ) from error
     click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
-
-
-def _events(title: str, session: "Session") -> Iterator[Event]:
-    """The weights in use; then a bar for the sweep, one for the running cell, and a line for each finished cell."""
-    from samplerbench.sweep.session import CellFinished, CellStarted, Note
-
-    if title:
-        yield Line(f"{title}:")
-    yield from map(Line, weights(session.prepared.networks.values()))
-    yield from map(Line, session.prepared.scorer.notes)
-    total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
-    if done:
-        yield Line(f"{done} of {total} cells are already measured in {session.store.folder}")
-    for event in session.execute():
-        match event:
-            case Note(text):
-                yield Line(text)
-            case CellStarted(job, progress):
-                network = f"on {job.recipe}" if session.prepared.sweep.model else ""
-                name = ", ".join(filter(None, (str(job), network, job.sampler.grid)))
-                yield _sweep_bar(done, total)  # not before the directory is found to be free
-                yield _cell_bar(name, progress)
-            case CellFinished(row):
-                done += 1
-                yield _outcome(name, row, session.store.folder)
-                yield _sweep_bar(done, total)
-
-
-def _sweep_bar(done: int, total: int) -> Bar:
-    return Bar("sweep", "sweep", "cells", State(done, total), logged=False)
-
-
-def _cell_bar(name: str, progress: "CellProgress") -> Bar:
-    return Bar("cell", name, "evaluations", live=lambda: State(progress.evaluations, progress.expected))
-
-
-def _outcome(name: str, row: Mapping, folder: Path) -> Line:
-    if row["status"] == "ok":
-        return Line(f"{name} done", log=True)
-    more = f" ({folder}/tracebacks/{row['cell']}.txt)" if row["status"] == "failed" else ""
-    return Line(f"{name} {row['status']}: {row['error']}{more}", failed=True)
-
-
-def weights(networks: Iterable["LoadedNetwork"]) -> list[str]:
-    """Which weights each network has, and those that guide or teach it: a line each."""
-    sources = {name: text for network in networks for name, text in network.sources.items()}
-    return [f"{name}: {_described(name, text)}" for name, text in sources.items()]
-
-
-def _described(name: str, text: str) -> str:
-    source, _, digest = text.rpartition(" ")
-    if source in DESCRIBED:
-        return DESCRIBED[source].format(digest)
-    return f"your own weights {digest}" if source == name else f"your own {text}"

@@ -23,7 +23,7 @@ def markdown(report: Content, drawn: Mapping[str, str]) -> str:
     parts += [f"## {name}\n\n![{name}]({file})" for name, file in drawn.items()]
     for section in report.sections:
         if len(section.published):
-            parts += ["## Published results", text.PUBLISHED, _table(section.published)]
+            parts += ["## Published results", text.PUBLISHED, as_markdown(section.published)]
     parts += ["## How to read this", _list(report.reading), "## How to reproduce this", *_origins(report.origins)]
     if report.commands:
         lines = joined(command for _, command in report.commands)
@@ -38,10 +38,11 @@ def table(shown: pd.DataFrame) -> str:
     shown = shown.drop(columns=DETAILS, errors="ignore")
     if "status" in shown:
         shown = shown.assign(status=shown["status"].map(_shortened))
-    return _table(shown)
+    return as_markdown(shown)
 
 
-def _table(shown: pd.DataFrame) -> str:
+def as_markdown(shown: pd.DataFrame) -> str:
+    """Text cells as a table."""
     cells = shown.map(lambda cell: cell.replace("|", "\\|"))
     return cells.to_markdown(index=False, disable_numparse=True, colalign=[*map(alignment, shown)])
 

@@ -1,0 +1,124 @@
+"""`bench golden`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from samplerbench.cli.group import INTERRUPTED
+from samplerbench.cli.measuring import measure_session, terminable
+
+if TYPE_CHECKING:
+    from samplerbench.regression.golden.figure import Figure
+    from samplerbench.regression.golden.run import Places
+    from samplerbench.regression.golden.verdict import Outcome
+
+ESSENTIAL = ["figure", "published", "ours", "verdict"]
+
+
+@click.command()
+@click.argument("names", metavar="[FIGURE...]", nargs=-1)
+@click.option("--tier", type=int, metavar="N", help="Figures up to this tier: 0 needs no file, 1 CIFAR-10.")
+@click.option("--dry-run", is_flag=True, help="Print the table, and run nothing.")
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path),
+    default=Path("checkpoints"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the published files are.",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    metavar="DIR",
+    help="Where CIFAR-10 is.",
+)
+@click.option("--download", is_flag=True, help="Allow downloading CIFAR-10 and Inception's weights.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Images at a time.  [default: the figure's]")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("results/golden"),
+    show_default=True,
+    metavar="DIR",
+    help="Where golden.csv, golden.md and the runs go.",
+)
+@click.pass_context
+def golden(
+    context: click.Context, names: tuple[str, ...], tier: int | None, dry_run: bool, checkpoints: Path,
+    data_root: Path, download: bool, device: str, batch_size: int | None, output: Path,
+) -> None:  # fmt: skip
+    """Measure published figures again: which are met, which are missed, and what could explain a miss.
+
+    FIGURE...: names of the first column; by default all whose files are here. The same command resumes. Exit codes:
+    0 none was missed, 1 one was, 2 wrong input, or a figure that was named or asked for by --tier lacks a file.
+
+    \b
+    bench golden                                          tier 0 is run; the others say what they need
+    bench golden --tier 1 --checkpoints ~/checkpoints --data-root ~/data
+    bench golden edm-heun --checkpoints ~/checkpoints --download
+    """
+    # torch takes seconds to import.
+    from samplerbench.regression.golden.figure import chosen, read_figures
+    from samplerbench.regression.golden.run import Places
+
+    figures = chosen(read_figures(), names, tier)
+    places = Places(checkpoints.expanduser(), output, data_root.expanduser(), download, device, batch_size)
+    outcomes: list[Outcome] = []
+    interrupted = _measure(figures, places, dry_run, outcomes)
+    _print(outcomes)
+    if not dry_run:
+        _write(outcomes, output)
+    if interrupted:
+        context.exit(INTERRUPTED)
+    lacking = any(outcome.missing for outcome in outcomes) and bool(names or tier is not None)
+    context.exit(1 if any(outcome.missed for outcome in outcomes) else 2 if lacking else 0)
+
+
+def _measure(figures: "list[Figure]", places: "Places", dry_run: bool, outcomes: "list[Outcome]") -> bool:
+    """Measure the figures whose files are here, and append what came of each; returns whether it was interrupted."""
+    from samplerbench.regression.golden.run import measure_here, missing, outcome, session
+    from samplerbench.regression.golden.verdict import Outcome
+
+    with terminable():
+        for figure in figures:
+            lacking = missing(figure, places)
+            if lacking or dry_run:
+                outcomes.append(Outcome(figure, missing=lacking))
+                continue
+            if (found := measure_here(figure)) is None:
+                opened = session(figure, places)
+                if measure_session(figure.name, opened):
+                    return True
+                found = outcome(figure, opened)
+            outcomes.append(found)
+            click.echo(f"{figure.name}: {found.verdict}", err=True)
+    return False
+
+
+def _print(outcomes: "list[Outcome]") -> None:
+    from samplerbench.cli.results import print_table
+    from samplerbench.regression.golden.verdict import explained, table
+
+    if outcomes:
+        print_table(table(outcomes), ESSENTIAL)
+    for lines in filter(None, map(list, map(explained, outcomes))):
+        click.echo("\n".join(lines))
+
+
+def _write(outcomes: "list[Outcome]", output: Path) -> None:
+    from samplerbench.errors import writing
+    from samplerbench.regression.golden.verdict import explained, table
+    from samplerbench.report.markdown import as_markdown
+
+    shown = table(outcomes)
+    lines = [line for outcome in outcomes for line in explained(outcome)]
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        shown.to_csv(output / "golden.csv", index=False)
+        text = "\n".join(["# Published figures, measured again", "", as_markdown(shown), "", *lines])
+        (output / "golden.md").write_text(text.rstrip() + "\n", encoding="utf-8")

@@ -1,0 +1,95 @@
+"""A sweep measured with its progress on standard error."""
+
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from samplerbench.cli.events import Bar, Event, Line, State
+from samplerbench.cli.progress import show
+from samplerbench.errors import WriteError
+
+if TYPE_CHECKING:
+    from samplerbench.networks.loaded import LoadedNetwork
+    from samplerbench.sampling.measure import CellProgress
+    from samplerbench.sweep.session import Session
+
+# How sources of weights are described; any other is the path of the user's own checkpoint.
+DESCRIBED = {"shipped": "shipped weights {}", "random": "random weights", "exact": "closed form of {}"}
+
+
+def measure_session(title: str, session: "Session") -> bool:
+    """Measure a sweep; returns whether it was interrupted."""
+    try:
+        return show(_events(title, session))
+    except WriteError as error:
+        if error.rows:
+            click.echo(f"Measured, but not written:\n{error.rows}", err=True)
+        raise
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """A block that SIGTERM, as job schedulers send it, interrupts as Ctrl-C does, so that the run is left in order."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _events(title: str, session: "Session") -> Iterator[Event]:
+    """The weights in use; then a bar for the sweep, one for the running cell, and a line for each finished cell."""
+    from samplerbench.sweep.session import CellFinished, CellStarted, Note
+
+    if title:
+        yield Line(f"{title}:")
+    yield from map(Line, weights(session.prepared.networks.values()))
+    yield from map(Line, session.prepared.scorer.notes)
+    total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
+    if done:
+        yield Line(f"{done} of {total} cells are already measured in {session.store.folder}")
+    for event in session.execute():
+        match event:
+            case Note(text):
+                yield Line(text)
+            case CellStarted(job, progress):
+                network = f"on {job.recipe}" if session.prepared.sweep.model else ""
+                name = ", ".join(filter(None, (str(job), network, job.sampler.grid)))
+                yield _sweep_bar(done, total)  # not before the directory is found to be free
+                yield _cell_bar(name, progress)
+            case CellFinished(row):
+                done += 1
+                yield _outcome(name, row, session.store.folder)
+                yield _sweep_bar(done, total)
+
+
+def _sweep_bar(done: int, total: int) -> Bar:
+    return Bar("sweep", "sweep", "cells", State(done, total), logged=False)
+
+
+def _cell_bar(name: str, progress: "CellProgress") -> Bar:
+    return Bar("cell", name, "evaluations", live=lambda: State(progress.evaluations, progress.expected))
+
+
+def _outcome(name: str, row: Mapping, folder: Path) -> Line:
+    if row["status"] == "ok":
+        return Line(f"{name} done", log=True)
+    more = f" ({folder}/tracebacks/{row['cell']}.txt)" if row["status"] == "failed" else ""
+    return Line(f"{name} {row['status']}: {row['error']}{more}", failed=True)
+
+
+def weights(networks: Iterable["LoadedNetwork"]) -> list[str]:
+    """Which weights each network has, and those that guide or teach it: a line each."""
+    sources = {name: text for network in networks for name, text in network.sources.items()}
+    return [f"{name}: {_described(name, text)}" for name, text in sources.items()]
+
+
+def _described(name: str, text: str) -> str:
+    source, _, digest = text.rpartition(" ")
+    if source in DESCRIBED:
+        return DESCRIBED[source].format(digest)
+    return f"your own weights {digest}" if source == name else f"your own {text}"

@@ -1,0 +1,78 @@
+"""A figure measured again: what it needs that is not here, and the sweep of its one cell."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samplerbench.data.dataset import DATASETS
+from samplerbench.metrics.extractors import INCEPTION, inception_file
+from samplerbench.regression.golden.figure import Checkpoint, Figure
+from samplerbench.regression.golden.pipeline import difference, installed
+from samplerbench.regression.golden.verdict import Missing, Outcome
+from samplerbench.sweep.options import Sweep
+from samplerbench.sweep.session import Session
+
+DIFFERENCE = "difference"  # the column of figures that are no metric of a run
+INCEPTION_SOURCE = "torch-fidelity's releases, or --download"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are, and how to run.
+
+    checkpoints: the folder of the published files. data_root: that of torchvision's data sets.
+    """
+
+    checkpoints: Path
+    output: Path
+    data_root: Path
+    download: bool = False
+    device: str = "auto"
+    batch_size: int | None = None
+
+
+def missing(figure: Figure, places: Places) -> list[Missing]:
+    """What a figure needs that is not on this machine."""
+    if figure.column == DIFFERENCE:
+        return [] if installed() else [Missing("diffusers", "pip install 'samplerbench[diffusers]'")]
+    found, checkpoint = [], figure.checkpoint
+    if checkpoint.file and not (file := places.checkpoints / checkpoint.file).exists():
+        found.append(Missing(str(file), checkpoint.source))
+    if places.download:
+        return found
+    if figure.data and not (folder := places.data_root / figure.data.folder).exists():
+        found.append(Missing(str(folder), f"{figure.data.source}, or --download"))
+    if DATASETS.get(figure.options["data"]).extractor == INCEPTION and not inception_file().exists():
+        found.append(Missing(str(inception_file()), INCEPTION_SOURCE))
+    return found
+
+
+def measure_here(figure: Figure) -> Outcome | None:
+    """What came of a figure that needs no sweep; None for the others."""
+    return Outcome(figure, difference(figure)) if figure.column == DIFFERENCE else None
+
+
+def session(figure: Figure, places: Places) -> Session:
+    """The sweep of a figure, in a folder of its own. Raises InputError, SpecError or CheckpointError."""
+    options: dict[str, Any] = dict(figure.options)
+    if figure.checkpoint.file:
+        options["model"] = _model(figure.checkpoint, places)
+    if figure.data:
+        options |= {"data_root": str(places.data_root), "download": places.download}
+    if places.batch_size:
+        options["batch_size"] = places.batch_size
+    return Session(Sweep(**options, device=places.device, output=places.output / figure.name))
+
+
+def outcome(figure: Figure, measured: Session) -> Outcome:
+    """What came of a figure whose sweep has been measured."""
+    (row,) = measured.store.rows.values()
+    quality = measured.prepared.scorer.facts or {}
+    if row["status"] != "ok":
+        return Outcome(figure, error=str(row["error"]), row=row, quality=quality)
+    return Outcome(figure, float(row[figure.column]), row=row, quality=quality)
+
+
+def _model(checkpoint: Checkpoint, places: Places) -> str:
+    """What `--model` takes for a checkpoint; a foreign file is imported first, once."""
+    raise NotImplementedError
