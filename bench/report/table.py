@@ -15,8 +15,8 @@ from samplerbench.store.labels import grids, label
 from samplerbench.store.results import Results
 
 LEFT = (
-    "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command notes "
-    "figure checkpoint metric allowed verdict"
+    "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command "
+    "notes figure checkpoint metric allowed verdict"
 ).split()
 # Shown in full by report.html only, for want of width.
 DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]

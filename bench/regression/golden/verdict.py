@@ -9,7 +9,7 @@ import pandas as pd
 from samplerbench.regression.golden.figure import Figure
 
 HEADINGS = "figure checkpoint method grid NFE samples metric published ours allowed verdict".split()
-MET, NOT_RUN, FAILED = "met", "not run", "failed"
+MET, NOT_RUN, FAILED, PENDING = "met", "not run", "failed", "to run"
 NONE, UNKNOWN = "none", "not recorded"
 # A suspect -> where run.json records it.
 PROTOCOL = {"labels": "labels", "quantisation": "quantisation", "reference": "reference_images"}
@@ -59,9 +59,11 @@ class Outcome:
             return NOT_RUN
         if self.error:
             return FAILED
+        if self.ours is None:
+            return PENDING
         if self.met:
             return MET
-        published, ours = self.figure.published, self.ours or 0.0
+        published, ours = self.figure.published, self.ours
         return f"missed by {ours / published - 1:+.1%}" if published else f"missed by {ours - published:+.2g}"
 
 

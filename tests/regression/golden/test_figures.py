@@ -1,5 +1,6 @@
 """The figures that we computed ourselves equal their closed forms, and all of them can be run."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ class Gaussian:
 def test_the_distance_of_ddim_is_its_closed_form():
     gaussian, times = Gaussian(), np.linspace(1, 0, 7)
     state = np.zeros(16), np.ones(16)
-    for t, u in zip(times[:-1], times[1:], strict=True):
+    for t, u in pairwise(times):
         (alpha, sigma), (after, below) = gaussian.at(t), gaussian.at(u)
         clean = gaussian.denoised(*state, alpha, sigma)
         state = tuple(after * c + below * (x - alpha * c) / sigma for x, c in zip(state, clean, strict=True))
@@ -60,7 +61,7 @@ def test_the_distance_of_heun_on_the_grid_of_edm_is_its_closed_form():
         return [(x - c) / level for x, c in zip(state, gaussian.denoised(*state, 1.0, level), strict=True)]
 
     state = [np.zeros(16), np.ones(16) / a1]
-    for now, then in zip(levels[:-1], levels[1:], strict=True):
+    for now, then in pairwise(levels):
         first = slope(state, now)
         ahead = [x + (then - now) * d for x, d in zip(state, first, strict=True)]
         if then:
