@@ -110,6 +110,10 @@ class Dataset(Plugin, ABC):
         """Its name in paths, such as that of its checkpoints."""
         return self.name
 
+    def of_shape(self, shape: tuple[int, int, int]) -> "Dataset":
+        """The same set for images of that shape (C, H, W), where it does not know its own."""
+        return self
+
     @cached_property
     def distribution(self) -> Distribution | None:
         """The distribution of the images if it has a closed form, so that no network need be trained."""

@@ -13,6 +13,7 @@ import torch
 from samplerbench.data.dataset import DATASETS, Dataset, Images, digest
 from samplerbench.data.files import FileData
 from samplerbench.data.reference import PREFIX, GivenStatistics, read_statistics, replace_reference
+from samplerbench.data.unseen import Unseen
 from samplerbench.errors import InputError
 from samplerbench.methods import Sampler
 from samplerbench.metrics.base import (
@@ -117,7 +118,7 @@ class Scorer:
         """Everything that must match for two scores to be comparable."""
         others = [real.extractor for _, real in self.of_images if real is not self.real]
         facts: dict[str, object] = {
-            "dataset": "own images" if isinstance(dataset, FileData) else str(dataset),  # not where they lie
+            "dataset": "own images" if isinstance(dataset, FileData | Unseen) else str(dataset),  # not where they lie
             "data": self.images.digest,
             "reference": self.given.digest if self.given else digest(self.images.reference),
             "reference_images": "given as statistics" if self.given else len(self.images.reference),

@@ -27,10 +27,11 @@ def command_of(job: Job, sweep: CheckedSweep) -> str:
     words += ["--grid", str(sampler.grid)] * (job.default_grid == "false")
     words += ["--model", relative(job.recipe)] * bool(sweep.model)
     words += ["--guidance", str(sampler.guidance)] * bool(sampler.guidance)
-    usual = normalise(Sweep(dataset=sweep.dataset, preset=sweep.preset, quality=sweep.quality))
+    told = {"reference", "preset", "quality"} | ({"dataset"} if sweep.dataset != sweep.reference else set())
+    usual = normalise(Sweep(**{name: getattr(sweep, name) for name in told | {"dataset"}}))
     for field in fields(Sweep):
         value = getattr(sweep, field.name)
-        differs = field.name in ("dataset", "preset", "quality") or value != getattr(usual, field.name)
+        differs = field.name in told or value != getattr(usual, field.name)
         if field.name not in NOT_COPIED and differs and value != field.default:
             words += _option(field.name, value)
     return shlex.join(words)

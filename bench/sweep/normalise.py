@@ -140,9 +140,9 @@ def _models(value: Sequence[str] | str) -> tuple[str, ...]:
 
 
 def dataset_of(data: str | None, dataset: str | None, reference: str | None) -> str:
-    """The spec of the real images: --data, or --reference alone. Raises InputError for statistics alone."""
-    if reference and reference.startswith(PREFIX) and not (data or dataset):
-        raise InputError(f"--reference {reference} has no images: name real ones with --data, for the floor.")
+    """The spec of the real images: --data, or --reference alone. Raises InputError for statistics as the data."""
+    if (data or dataset or "").startswith(PREFIX) and reference != (data or dataset):
+        raise InputError(f"{data or dataset} has no images: name it with --reference.")
     found = data or dataset or reference or "digits"
     if os.path.isdir(found) and found not in DATASETS.names():
         raise InputError(f"{found!r} is a folder: write folder:{found} if it holds images.")

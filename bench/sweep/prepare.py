@@ -79,7 +79,7 @@ def prepare(options: Sweep) -> Prepared:
         networks = {name: replace(network, balanced=True) for name, network in networks.items()}
     if not sweep.quality:
         return Prepared(sweep, device, jobs, networks, SpeedOnly())
-    dataset = DATASETS.get(str(sweep.dataset))
+    dataset = DATASETS.get(str(sweep.dataset)).of_shape(next(iter(networks.values())).picture_shape)
     _check_shapes(networks.values(), dataset)
     scorer = Scorer(
         dataset, sweep.metrics, sweep.samples, sweep.seeds, device, sweep.data_root, sweep.download, sweep.reference,

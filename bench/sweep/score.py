@@ -30,8 +30,9 @@ class Scoring:
     def __init__(self, options: ScoreOptions):
         self.options, self.device = options, pick_device(options.device)
         self.spec = dataset_of(options.data, None, options.reference)
-        dataset = DATASETS.get(self.spec)
-        self.blocks = list(_blocks(options.images, options.samples, dataset))
+        self.blocks = list(_blocks(options.images, options.samples))
+        dataset = DATASETS.get(self.spec).of_shape(self.blocks[0].images.shape[1:])
+        _check_shape(self.blocks[0], dataset, options.images)
         self.scorer = Scorer(
             dataset, parsed_metrics(options.metrics), len(self.blocks[0].images), range(len(self.blocks)), self.device,
             options.data_root, options.download, options.reference, options.labels == "balanced",
@@ -58,7 +59,8 @@ class Scoring:
         with store:
             store.describe(self.facts())
             store.write()
-            store.add_raw("reference", {"images": self.scorer.images.reference[:PICTURED].numpy()})
+            if len(self.scorer.images.reference):
+                store.add_raw("reference", {"images": self.scorer.images.reference[:PICTURED].numpy()})
             store.add(row, {str(row["cell"]): self._raw(scores)})
         return row
 
@@ -111,22 +113,28 @@ class Scoring:
         return pictured | {name: np.array(values) for name, values in scores.items()}
 
 
-def _blocks(images: str, samples: int | None, dataset: Dataset) -> Iterator[Labelled]:
+def _blocks(images: str, samples: int | None) -> Iterator[Labelled]:
     """The seed blocks: each source is one, or is cut into blocks of `samples` images."""
     sources = [_source(spec).ordered() for spec in split_specs(images)]
     size = samples or min(len(source.images) for source in sources)
-    shape = (dataset.channels, dataset.resolution, dataset.resolution)
     count = 0
     for source in sources:
-        if tuple(source.images.shape[1:]) != shape:
-            found, wanted = ("x".join(map(str, each)) for each in (source.images.shape[1:], shape))
-            raise InputError(f"{images} holds images of {found}, and they are compared with images of {wanted}.")
+        if source.images.shape[1:] != sources[0].images.shape[1:]:
+            found, wanted = ("x".join(map(str, each.images.shape[1:])) for each in (source, sources[0]))
+            raise InputError(f"{images} holds images of {wanted} and of {found}: all must be alike.")
         for start in range(0, len(source.images) - size + 1, size):
             part = slice(start, start + size)
             yield Labelled(source.images[part], source.labels[part], source.classes)
             count += 1
     if not count:
         raise InputError(f"{images} holds fewer than --samples {size} images.")
+
+
+def _check_shape(block: Labelled, dataset: Dataset, images: str) -> None:
+    shape = (dataset.channels, dataset.resolution, dataset.resolution)
+    if tuple(block.images.shape[1:]) != shape:
+        found, wanted = ("x".join(map(str, each)) for each in (block.images.shape[1:], shape))
+        raise InputError(f"{images} holds images of {found}, and they are compared with images of {wanted}.")
 
 
 def _source(spec: str) -> FileData:

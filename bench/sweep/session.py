@@ -74,7 +74,7 @@ class Session:
             self.store.describe(self.facts())
         self.store.write()
         images = self.prepared.scorer.images
-        if images:
+        if images and len(images.reference):
             self.store.add_raw("reference", {"images": displayed(images.reference[:PICTURED]).numpy()})
         for job in self.pending:
             found = Measurement(self.prepared.batch_size)

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import samplerbench
 from samplerbench.cli.main import main
 from samplerbench.errors import InputError
+from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.sweep.options import ScoreOptions
 from samplerbench.sweep.score import Scoring
 
@@ -83,6 +85,18 @@ def test_one_source_is_cut_into_blocks(saved, tmp_path):
     assert scoring.run()["fid_ci_low"] > 0
 
 
+def test_statistics_alone_are_a_reference_without_a_floor(saved, tmp_path, digits):
+    encoding = ENCODERS.get("pixels").load((1, 8, 8), torch.device("cpu"))
+    features = encoding.extract(digits.test).features.numpy()
+    np.savez(tmp_path / "s.npz", mu=features.mean(0), sigma=np.cov(features, rowvar=False))
+    given = {"metrics": "fd[encoder=pixels]", "output": str(tmp_path / "out")}
+    row = Scoring(ScoreOptions(saved, reference=f"stats:{tmp_path / 's.npz'}", **given)).run()
+    seen = Scoring(ScoreOptions(saved, data="digits", **given | {"output": str(tmp_path / "seen")})).run()
+    assert row["fd"] == pytest.approx(seen["fd"])
+    assert np.isnan(row["fd_floor"])
+    assert row["protocol"] != seen["protocol"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -92,7 +106,8 @@ def test_one_source_is_cut_into_blocks(saved, tmp_path):
         ({"samples": 1000}, "holds fewer than --samples 1000 images"),
         ({"data": "mixture"}, "and they are compared with images of 1x4x4"),
         ({"images": "npy:absent.npy"}, "there is no 'absent.npy'"),
-        ({"reference": "stats:s.npz", "data": None}, "name real ones with --data"),
+        ({"data": "stats:s.npz"}, "name it with --reference"),
+        ({"reference": "stats:s.npz", "data": None}, "There is no file of statistics 's.npz'"),
     ],
 )
 def test_what_cannot_be_scored_is_one_sentence(saved, options, message):
