@@ -6,6 +6,7 @@ from typing import Any
 
 from samplerbench.data.dataset import DATASETS
 from samplerbench.metrics.extractors import INCEPTION, inception_file
+from samplerbench.networks.research.imported import import_file
 from samplerbench.regression.golden.figure import Checkpoint, Figure
 from samplerbench.regression.golden.pipeline import difference, installed
 from samplerbench.regression.golden.verdict import Missing, Outcome
@@ -74,5 +75,11 @@ def outcome(figure: Figure, measured: Session) -> Outcome:
 
 
 def _model(checkpoint: Checkpoint, places: Places) -> str:
-    """What `--model` takes for a checkpoint; a foreign file is imported first, once."""
-    raise NotImplementedError
+    """What `--model` takes for a checkpoint; a file of another project is imported beside itself first, once."""
+    file = places.checkpoints / checkpoint.file
+    if checkpoint.family:
+        imported = file.with_suffix(".safetensors")
+        if not imported.exists():
+            import_file(file, checkpoint.family, imported)
+        return str(imported)
+    return checkpoint.spec.format(file=file)
