@@ -57,7 +57,8 @@ class TrajectoryRMSE(SamplerMetric):
         images = None if network.distilled else _deterministic_images(sampler, network, block)
         if images is None:
             return {"trajectory_rmse": nan}
-        solution = reference.reference_solution(network, block, guidance=sampler.guidance)
+        end = sampler.times[-1].item()
+        solution = reference.reference_solution(network, block, guidance=sampler.guidance, end=end)
         return {"trajectory_rmse": reference.rmse(images, solution)}
 
 

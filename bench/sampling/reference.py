@@ -1,5 +1,6 @@
 """Fine solutions of a network's probability-flow ODE, with which samplers and students are compared."""
 
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import torch
@@ -25,24 +26,29 @@ def reference_solution(
     method: str | None = None,
     guidance: Guidance | None = None,
     purpose: str = SAMPLING,
+    end: float = 0.0,
 ) -> Tensor:
     """The (guided) ODE's solution from the noise of a block's first images, by an adaptive solver or in closed form.
 
-    images: how many, `IMAGES` by default. method: the solver, `FINE` by default.
+    images: how many, `IMAGES` by default. method: the solver, `FINE` by default. end: the time at which it stops.
     Returns (images, C, H, W). Each is computed once for a network.
     """
     images, method = images or IMAGES, method or FINE
     known = _solutions.setdefault(network, {})
-    key = (block, images, method, guidance, purpose)
+    key = (block, images, method, guidance, purpose, end)
     if key not in known:
-        known[key] = _solve(network, ImageNoise(block, range(images), purpose), method, guidance)
+        known[key] = _solve(network, ImageNoise(block, range(images), purpose), method, guidance, end)
     return known[key]
 
 
-def _solve(network: LoadedNetwork, noise: ImageNoise, method: str, guidance: Guidance | None) -> Tensor:
+def _solve(network: LoadedNetwork, noise: ImageNoise, method: str, guidance: Guidance | None, end: float) -> Tensor:
     if network.exact:
-        return exact_flow(network, initial_noise(network, noise) * network.path.prior_std)
-    return generate(reference_sampler(network, guidance, method), network, noise).images
+        return exact_flow(network, initial_noise(network, noise) * network.path.prior_std, end=end)
+    sampler = reference_sampler(network, guidance, method)
+    if end:
+        ratio = (-network.path.log_snr(torch.tensor([end], dtype=torch.float64)) / 2).exp().item()
+        sampler = replace(sampler, grid=f"uniform[end={ratio!r}]")
+    return generate(sampler, network, noise).images
 
 
 def reference_sampler(network: LoadedNetwork, guidance: Guidance | None, method: str = FINE) -> Sampler:

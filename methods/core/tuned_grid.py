@@ -85,11 +85,15 @@ def _problem(found: object) -> str:
     if not isinstance(grids, dict) or not grids:
         return "it has no times"
     wrong = [steps for steps, times in grids.items() if not _is_grid(steps, times)]
-    return f"its times for {wrong[0]} steps are not {wrong[0]} + 1 numbers from at most 1 down to 0" if wrong else ""
+    return (
+        f"its times for {wrong[0]} steps are not {wrong[0]} + 1 numbers that decrease from at most 1 to at least 0"
+        if wrong
+        else ""
+    )
 
 
 def _is_grid(steps: str, times: object) -> bool:
-    """Whether the times are `steps` + 1 numbers that decrease from at most 1 to 0."""
+    """Whether the times are `steps` + 1 numbers that decrease from at most 1 to 0, or to a time above it."""
     if not isinstance(times, list) or not all(type(t) in (int, float) for t in times) or str(len(times) - 1) != steps:
         return False
-    return len(times) > 1 and times[0] <= 1 and times[-1] == 0 and all(a > b for a, b in pairwise(times))
+    return len(times) > 1 and times[0] <= 1 and times[-1] >= 0 and all(a > b for a, b in pairwise(times))

@@ -9,15 +9,20 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice, pairwise
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import torch
 from torch import Tensor
 
 from samplerbench.methods.core.field import combination
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.multistep_weights import Weights
 from samplerbench.methods.core.path import Moment
+from samplerbench.methods.core.plugin import Between
 from samplerbench.methods.core.steps import x0_step
+
+MOST = 2**24  # numbers of which torch.quantile finds one
+Threshold = Annotated[float | None, Between(0.5, 1)]
 
 
 class X0Multistep(Method, ABC):
@@ -30,6 +35,11 @@ class X0Multistep(Method, ABC):
     def eta(self) -> float:
         """The eta of the SDE above; 0 for the ODE."""
         return 0.0
+
+    @property
+    def threshold(self) -> float | None:
+        """The quantile of dynamic thresholding; None for none."""
+        return None
 
     @property
     def convergence(self) -> int | None:
@@ -51,13 +61,25 @@ class X0Multistep(Method, ABC):
         step: _Step | None = None
         # An interval's corrector needs the x0 at its end, so it runs at the start of the next interval.
         for (now, then), weights, correction in zip(pairwise(grid), predictor, [[], *corrector[:-1]], strict=True):
-            x0s.appendleft(field(x, now).x0)
+            x0 = field(x, now).x0
+            x0s.appendleft(x0 if self.threshold is None else thresholded(x0, self.threshold))
             if step and correction:
                 x = step.end(x0s, correction)
             keep, gain, std = x0_step(now, then, self.eta)
             step = _Step(x, keep, gain, std, noise(x) if std and then.t > 0 else None)
             x = step.end(x0s, weights)
             yield x
+
+
+def thresholded(x0: Tensor, quantile: float) -> Tensor:
+    """Dynamic thresholding (arXiv 2205.11487, section 2.3): x0 (B, C, H, W) clipped to [-s, s] and divided by s.
+
+    s: of each image, that quantile of its absolute values, or 1 if that is larger.
+    """
+    rows = x0.abs().flatten(1).split(max(1, MOST // x0[0].numel()))
+    s = torch.cat([torch.quantile(part, quantile, dim=1) for part in rows]).clamp(min=1)
+    s = s.view(-1, 1, 1, 1)
+    return torch.minimum(torch.maximum(x0, -s), s) / s
 
 
 class _Step(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from samplerbench.methods.core.multistep_weights import lambda_weights
 from samplerbench.methods.core.plugin import Between
 from samplerbench.methods.core.registry import register
-from samplerbench.methods.exponential._x0_multistep import X0Multistep
+from samplerbench.methods.exponential._x0_multistep import Threshold, X0Multistep
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,10 @@ class DPMpp2M(Multistep2):
 
     kind: D as above (midpoint), or the exact mean of the line through both x0 (heun). The first step is a DDIM step,
     and so is the last if it ends without noise or there are fewer than 15. One evaluation per step.
+    threshold: the quantile of dynamic thresholding (arXiv 2205.11487), as 0.995.
     """
+
+    threshold: Threshold = None
 
 
 @register("dpmpp_2m_sde")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from samplerbench.methods.core.multistep_weights import lambda_weights
 from samplerbench.methods.core.plugin import Between
 from samplerbench.methods.core.registry import register
-from samplerbench.methods.exponential._x0_multistep import X0Multistep
+from samplerbench.methods.exponential._x0_multistep import Threshold, X0Multistep
 
 
 @register("unipc")
@@ -19,11 +19,13 @@ class UniPC(X0Multistep):
     polynomial for every B(h); `variant` matters only with two evaluations, where rho = 1/2: B = -h (bh1) or e^-h - 1
     (bh2). The order rises over the first steps and falls over the last. On a first interval without signal, the
     corrector gives all weight to the x0 at x', so that interval is not a DDIM step. One evaluation per step.
+    threshold: the quantile of dynamic thresholding (arXiv 2205.11487), 0.995 in published figures.
     """
 
     order: Annotated[int, Between(1, 4)] = 3
     variant: Literal["bh1", "bh2"] = "bh2"
     corrector: bool = True
+    threshold: Threshold = None
 
     reference = "arXiv 2302.04867"
 

@@ -33,6 +33,10 @@ def test_a_grid_file_has_the_times_in_it(write, small_net):
     torch.testing.assert_close(sample(get("ddim"), field, x, 3, None, grid=write()), expected, rtol=0, atol=0)
 
 
+def test_a_grid_file_may_end_above_zero(write):
+    assert get_grid(write(times={"2": [1, 0.5, 0.1]}))(2, DiscreteVP()).tolist() == [1, 0.5, 0.1]
+
+
 def test_other_step_counts_and_other_paths_are_errors_that_say_what_to_do(write):
     grid = get_grid(write())
     with pytest.raises(SpecError, match=r"has no 2 steps, only 1, 3: use one of these, or .* `bench tune ddim`"):
@@ -50,7 +54,7 @@ def test_other_step_counts_and_other_paths_are_errors_that_say_what_to_do(write)
         ({"times": None}, "it has no times"),
         ({"times": {}}, "it has no times"),
         ({"times": {"2": [1, 0]}}, "its times for 2 steps"),
-        ({"times": {"2": [1, 0.5, 0.1]}}, "its times for 2 steps"),
+        ({"times": {"2": [1, 0.5, -0.1]}}, "its times for 2 steps"),
         ({"times": {"2": [1.1, 0.5, 0]}}, "its times for 2 steps"),
         ({"times": {"1": [1, 0], "2": [1, 1, 0]}}, "its times for 2 steps"),
         ({"times": {"2": [1, "0.5", 0]}}, "its times for 2 steps"),
