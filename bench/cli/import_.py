@@ -29,6 +29,8 @@ def import_(file: Path, family: str | None, output: Path | None) -> None:
     """
     from samplerbench.networks.research.imported import import_file  # torch takes seconds to import
 
+    if not file.is_file():
+        raise InputError(f"There is no file {str(file)!r} to import.")
     output = output or file.with_suffix(".safetensors")
     if output.suffix != ".safetensors":
         raise InputError(f"The file is written as safetensors: give --output such an ending, not {str(output)!r}.")

@@ -80,5 +80,6 @@ def shown(value: Any) -> str:
     """A value in a message: a long one cut off, and of a nested one its type alone, since it could have any size."""
     if isinstance(value, str):
         return repr(value[:60])
-    short = value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**50)
-    return repr(value) if short else type(value).__name__
+    if isinstance(value, int) and abs(value) > 10**50:
+        return "a huge number"
+    return repr(value) if value is None or isinstance(value, int | float) else type(value).__name__

@@ -104,4 +104,7 @@ def _architecture(inner: Module) -> Config:
     """The configuration of a U-Net, from the arguments that it was made with."""
     kind = EDM.networks[inner.kind]
     given, positional = inner.attribute("_init_kwargs", dict), inner.attribute("_init_args", tuple)
-    return kind.read(dict(zip(kind.__dataclass_fields__, positional, strict=False)) | given)
+    named = dict(zip(kind.__dataclass_fields__, positional, strict=False))
+    if len(named) < len(positional) or named.keys() & given.keys():
+        raise ValueError(f"its {inner.kind} was made with an argument too many")
+    return kind.read(named | given)
