@@ -53,17 +53,17 @@ def build(kind: Kind, architecture: str, weights: Mapping[str, Tensor]) -> nn.Mo
     """
     make = _maker(kind, architecture)
     try:
-        with torch.device("meta"), _Uninitialised():
+        with torch.device("meta"), Uninitialised():
             expected = {name: value.shape for name, value in make().state_dict().items()}
     except IMPOSSIBLE as error:
         raise ValueError(f"its architecture is impossible ({_reason(error)})") from error
-    _check_shapes(expected, {name: value.shape for name, value in weights.items()})
+    check_shapes(expected, {name: value.shape for name, value in weights.items()})
     net = make()
     net.load_state_dict(weights)
     return net.eval()
 
 
-class _Uninitialised(TorchFunctionMode):
+class Uninitialised(TorchFunctionMode):
     """Networks made inside keep their parameters uninitialised: on the meta device, that avoids seconds of imports."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -93,7 +93,8 @@ def _reason(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def _check_shapes(expected: Mapping[str, Size], found: Mapping[str, Size]) -> None:
+def check_shapes(expected: Mapping[str, Size], found: Mapping[str, Size]) -> None:
+    """Raises ValueError, with the first difference, unless all tensors have the shapes that the network has."""
     for name in [*expected, *(name for name in found if name not in expected)]:
         if name not in found:
             raise ValueError(f"it lacks {name}")

@@ -24,6 +24,7 @@ from samplerbench.metrics.base import METRICS, Metric
 from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.models import PRESETS, shipped
 from samplerbench.networks.model import MODELS
+from samplerbench.networks.research.family import FAMILIES
 from samplerbench.sweep.suite import read_suite, shipped_suites
 
 WIDEST = 52  # characters that a column is padded to, at most
@@ -176,5 +177,6 @@ KINDS: dict[str, Kind] = {
     "guidances": Kind(GUIDANCES),
     "metrics": Kind(METRICS, ("requires",), _metric_facts),
     "models": Kind(MODELS),
+    "families": Kind(FAMILIES),
     "encoders": Kind(ENCODERS),
 }  # fmt: skip

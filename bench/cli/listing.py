@@ -5,7 +5,10 @@ from shutil import get_terminal_size
 
 import click
 
-KINDS = ["methods", "recipes", "datasets", "grids", "guidances", "metrics", "encoders", "models", "presets", "suites"]
+KINDS = [
+    "methods", "recipes", "datasets", "grids", "guidances", "metrics", "encoders", "models", "families", "presets",
+    "suites",
+]  # fmt: skip
 
 
 @click.command("list")

@@ -9,6 +9,7 @@ from samplerbench.cli.export import export
 from samplerbench.cli.gate import baseline, doctor, history, selftest
 from samplerbench.cli.golden import golden
 from samplerbench.cli.group import Bench
+from samplerbench.cli.import_ import import_
 from samplerbench.cli.likelihood import likelihood
 from samplerbench.cli.listing import list_
 from samplerbench.cli.report import report
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 for command in (
-    run, compare, report, score, sample, train, tune, likelihood, export, list_, cache, check, selftest, history,
-    doctor, baseline, golden,
+    run, compare, report, score, sample, train, tune, likelihood, import_, export, golden, list_, cache, check, selftest,
+    history, doctor, baseline,
 ):  # fmt: skip
     main.add_command(command)

@@ -73,8 +73,8 @@ def _check_recipe(text: str) -> None:
             raise SpecError(f"{text!r} is a folder: write diffusers:{text} if diffusers saved it.") from error
         if os.path.isfile(text):
             raise SpecError(
-                f"{text!r} cannot be loaded as it is: a function of yours can, as package.module:function "
-                "(docs/models.md)."
+                f"{text!r} cannot be loaded as it is: `bench import` converts checkpoints of EDM, guided-diffusion and "
+                "torchcfm, and a function of yours can load any, as package.module:function (docs/models.md)."
             ) from error
         raise SpecError(f"No model is called {text[:100]!r}: --model takes {KINDS}. {error}") from error
 

@@ -1,6 +1,7 @@
 """Weights from a file into a module of one's own, without running code from the file."""
 
 import pickle
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,10 +39,16 @@ def load_weights(make: Callable[[], M], file: str | Path, key: str = "", prefix:
 
 def read_weights(path: Path, key: str = "") -> dict[str, Tensor]:
     """The weights by name in a file, or at a path of keys in it. Raises InputError for anything else."""
-    return _tensors(_at(_read(path), key, path), path)
+    return weights_at(read_file(path), key, path)
 
 
-def _read(path: Path) -> Any:
+def weights_at(found: Any, key: str, path: Path) -> dict[str, Tensor]:
+    """The weights by name at a path of keys in the contents of a file. Raises InputError if they hold anything else."""
+    return _tensors(_at(found, key, path), path)
+
+
+def read_file(path: Path) -> Any:
+    """What a file of safetensors or of torch.save holds, read without running code. Raises InputError."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -54,7 +61,7 @@ def _read(path: Path) -> Any:
             "safetensors."
         ) from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, TypeError, KeyError, IndexError,
-            AttributeError, OverflowError, MemoryError) as error:  # fmt: skip
+            AttributeError, OverflowError, MemoryError, AssertionError, struct.error) as error:  # fmt: skip
         reason = " ".join(str(error).split())[:150]
         raise InputError(f"{path} is damaged or not a file of weights: {type(error).__name__}: {reason}") from error
 

@@ -1,17 +1,20 @@
-"""Checkpoints that `bench train` wrote, wherever they lie."""
+"""Checkpoints that `bench train` or `bench import` wrote, wherever they lie."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from samplerbench.methods import get_recipe
 from samplerbench.models import CheckpointError, load
 from samplerbench.networks.checkpoints import file_network
+from samplerbench.networks.external import load_external
 from samplerbench.networks.model import MODELS, Model
+from samplerbench.networks.research.imported import imported_record, is_imported
 
 
 @MODELS.register("safetensors")
 @dataclass(frozen=True)
 class CheckpointFile(Model):
-    """A checkpoint of `bench train`, for the recipe that it records; written as its path alone."""
+    """A checkpoint of `bench train`, for the recipe that it records, or of `bench import`; written as its path."""
 
     file: str = field(metadata={"argument": "FILE.safetensors"})
 
@@ -19,6 +22,10 @@ class CheckpointFile(Model):
         return self.file if self.file.endswith(".safetensors") else super().__str__()
 
     def load(self, device, dtype, compiled):
+        if is_imported(Path(self.file)):
+            record, family = imported_record(Path(self.file))
+            loaded = load_external(record, str(self), device, dtype, compiled)
+            return replace(loaded, code=(*self.code, family))
         checkpoint = load(self.file)
         recipe = checkpoint.facts.recipe
         if not recipe:
