@@ -32,7 +32,7 @@ def main() -> None:
 
 
 for command in (
-    run, compare, report, score, sample, train, tune, likelihood, import_, export, golden, list_, cache, check, selftest,
-    history, doctor, baseline,
+    run, compare, report, score, sample, train, tune, likelihood, import_, export, golden, list_, cache, check,
+    selftest, history, doctor, baseline,
 ):  # fmt: skip
     main.add_command(command)

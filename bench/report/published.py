@@ -10,22 +10,24 @@ from samplerbench.report.formats import number
 from samplerbench.store.results import Results
 
 COLUMNS = "method model grid nfe fid source confirmed".split()
+MORE = "sampler labels evaluator checkpoint".split()  # which a table of one's own may leave out
 OURS = "this report"  # the source of our rows
 FOLDERS = (Path("results/published"), Path(__file__).parents[2] / "results/published")
 
 
 def published(dataset: str) -> pd.DataFrame:
-    """The published FIDs (by Inception) on a data set: method, model, grid, nfe, fid, source, confirmed; or no rows.
-    `given` is the FID as printed in the source.
+    """The published FIDs (by Inception) on a data set, with the columns that results/published/README.md explains.
 
-    They are read from results/published/<dataset>.csv here, or else beside this package's source.
+    `given` is the FID as printed in the source. Without a table, there are no rows. They are read from
+    results/published/<dataset>.csv here, or else beside this package's source.
     Raises InputError if that file is not such a table.
     """
     path = next((file for folder in FOLDERS if (file := folder / f"{dataset}.csv").is_file()), None)
     if path is None:
-        return pd.DataFrame(columns=[*COLUMNS, "given"])
+        return pd.DataFrame(columns=[*COLUMNS, *MORE, "given"])
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
+        read = pd.read_csv(path, dtype=str, keep_default_na=False)
+        frame = read[COLUMNS].join(read.reindex(columns=MORE, fill_value=""))
         return frame.assign(given=frame["fid"]).astype({"nfe": "float64", "fid": "float64"})
     except (OSError, ValueError, KeyError) as error:
         problem = " ".join(str(error).split())

@@ -9,14 +9,15 @@ def empty(tmp_path, monkeypatch):
 
 
 def test_figures_are_run_and_written(invoke, tmp_path):
-    result = invoke("golden", "order-ddim", "pipeline-consistency")
+    result = invoke("golden", "gaussian-ddim")
     assert result.exit_code == 0, result.output
     frame = pd.read_csv(tmp_path / "results/golden/golden.csv")
-    assert frame["verdict"].tolist() == ["met", "met"]
-    assert frame["ours"][0] == pytest.approx(1, abs=0.05)
-    assert 0 < frame["ours"][1] < 1e-4
-    assert "| order-ddim" in (tmp_path / "results/golden/golden.md").read_text()
-    assert (tmp_path / "results/golden/order-ddim/results.csv").exists()
+    assert frame["verdict"].tolist() == ["met"]
+    assert frame["ours"][0] == pytest.approx(0.1817, abs=0.002)
+    assert "| gaussian-ddim" in (tmp_path / "results/golden/golden.md").read_text()
+    assert (tmp_path / "results/golden/gaussian-ddim/results.csv").exists()
+    again = invoke("golden", "gaussian-ddim")
+    assert "1 of 1 cells are already measured" in again.stderr
 
 
 def test_a_figure_that_lacks_a_file_names_it(invoke):
