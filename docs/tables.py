@@ -1,5 +1,6 @@
 """Write the tables in README and docs/ from the committed results: `python docs/tables.py`."""
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 from samplerbench.report.formats import number, spread
 from samplerbench.report.ranking import affordable, leaders
 from samplerbench.report.table import table
+from samplerbench.statistics import half_width
 from samplerbench.store.results import load
 
 ROOT = Path(__file__).parents[1]
@@ -67,9 +69,93 @@ def all_students() -> str:
     return _markdown(lines, ["", *(f"{steps} step{'s' * (steps > 1)}" for steps in STEPS)])
 
 
+# Question -> its rows: what differs, the run, and which of its rows, if it has several.
+QUESTIONS: dict[str, list[tuple[str, str, str]]] = {
+    "labels, `flow`": [
+        ("independent", "labels-independent", ""),
+        ("balanced", "labels-balanced", ""),
+    ],
+    "ODE or SDE, `ddim` at 10 NFE": [
+        ("`ddim`, the ODE", "noise", "options == '' and steps == 10"),
+        ("`ddim[eta=1]`, the SDE", "noise", "options != '' and steps == 10"),
+    ],
+    "the same at 50 NFE": [
+        ("`ddim`", "noise", "options == '' and steps == 50"),
+        ("`ddim[eta=1]`", "noise", "options != '' and steps == 50"),
+    ],
+    "which grid is uniform, `ddim` at 10 NFE": [
+        (f"`{grid}`", "grids", f"grid == '{grid}'")
+        for grid in ("uniform", "ddim-uniform", "trailing", "quadratic", "ddim-quadratic")
+    ],
+    "last step, `heun` at 10 NFE": [
+        ("to zero: `karras`, 9 NFE", "last-step", "grid == 'karras'"),
+        ("stops at 0.002: `karras[end=0.002]`", "last-step", "grid != 'karras'"),
+    ],
+    "weights of 1500 training steps, `flow`": [
+        ("averaged, decay 0.999", "ema-0.999", ""),
+        ("as they are", "ema-0", ""),
+    ],
+    "number of images, `flow`": [
+        (f"{count} a block", f"images-{count}", "") for count in (250, 1000, 4000)
+    ],
+    "quantisation, `flow`": [
+        ("rounded", "quantised", "method == 'round'"),
+        ("cut", "quantised", "method == 'floor'"),
+    ],
+    "filter of real images, FD (pixels)": [
+        ("bicubic, as the reference", "resized", "method == 'bicubic'"),
+        ("bilinear", "resized", "method == 'bilinear'"),
+    ],
+    "reference, `flow`": [
+        ("held-out images", "reference-held-out", ""),
+        ("training images", "reference-training", ""),
+    ],
+}  # fmt: skip
+
+
+def questions() -> str:
+    """What each question's rows score, and the real images of the same protocol beside them."""
+    lines = []
+    for question, rows in QUESTIONS.items():
+        for what, run, query in rows:
+            found = pd.read_csv(ROOT / "results/questions" / run / "results.csv", dtype={"options": str})
+            found = found.assign(options=found["options"].fillna(""))
+            row = (found.query(query) if query else found).iloc[0]
+            metric = "fd" if "fd" in row and pd.notna(row["fd"]) else "fid"
+            lines.append([question if what == rows[0][0] else "", what, *_score(row, metric)])
+    lines += _least_of_three()
+    return _markdown(lines, ["question", "row", "FID", "real images"])
+
+
+def _score(row: pd.Series, metric: str) -> list[str]:
+    values = json.loads(row["scores_per_seed"])[metric]
+    floor = row[f"{metric}_floor"]
+    text = number(row[metric]) + (spread(half_width(values)) if len(values) > 1 else "")
+    return [text, "none left" if pd.isna(floor) else number(floor)]
+
+
+def _least_of_three() -> list[list[str]]:
+    row = pd.read_csv(ROOT / "results/questions/labels-independent/results.csv").iloc[0]
+    values = json.loads(row["scores_per_seed"])["fid"]
+    floor = number(row["fid_floor"])
+    return [
+        ["draws, `flow`", "mean of five", *_score(row, "fid")],
+        ["", "least of the first three", number(min(values[:3])), floor],
+    ]
+
+
+def golden() -> str:
+    """Tier 0 as it was measured last."""
+    shown = pd.read_csv(ROOT / "results/golden/golden.csv", dtype=str, keep_default_na=False)
+    columns = ["figure", "method", "grid", "NFE", "metric", "published", "ours", "allowed", "verdict"]
+    return _markdown(shown[columns].values.tolist(), columns)
+
+
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"default": default, "samplers": samplers, "students": best_students},
     "docs/students.md": {"students": all_students},
+    "docs/questions.md": {"questions": questions},
+    "docs/golden.md": {"golden": golden},
 }
 
 

@@ -102,23 +102,30 @@ def _measure(figures: "list[Figure]", places: "Places", dry_run: bool, outcomes:
 
 def _print(outcomes: "list[Outcome]") -> None:
     from samplerbench.cli.results import print_table
-    from samplerbench.regression.golden.verdict import explained, table
+    from samplerbench.regression.golden.verdict import table
 
     if outcomes:
         print_table(table(outcomes), ESSENTIAL)
-    for lines in filter(None, map(list, map(explained, outcomes))):
-        click.echo("\n".join(lines))
+    for line in _remarks(outcomes):
+        click.echo(line)
+
+
+def _remarks(outcomes: "list[Outcome]") -> list[str]:
+    """What explains the misses, and what is missing."""
+    from samplerbench.regression.golden.verdict import explained, lacking
+
+    return [*(line for outcome in outcomes for line in explained(outcome)), *lacking(outcomes)]
 
 
 def _write(outcomes: "list[Outcome]", output: Path) -> None:
     from samplerbench.errors import writing
-    from samplerbench.regression.golden.verdict import explained, table
+    from samplerbench.regression.golden.verdict import table
     from samplerbench.report.markdown import as_markdown
 
     shown = table(outcomes)
-    lines = [line for outcome in outcomes for line in explained(outcome)]
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
         shown.to_csv(output / "golden.csv", index=False)
-        text = "\n".join(["# Published figures, measured again", "", as_markdown(shown), "", *lines])
+        remarks = (f"    {line}" for line in _remarks(outcomes))
+        text = "\n".join(["# Published figures, measured again", "", as_markdown(shown), "", *remarks])
         (output / "golden.md").write_text(text.rstrip() + "\n", encoding="utf-8")

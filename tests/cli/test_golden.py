@@ -23,7 +23,7 @@ def test_figures_are_run_and_written(invoke, tmp_path):
 def test_a_figure_that_lacks_a_file_names_it(invoke):
     result = invoke("golden", "edm-heun")
     assert result.exit_code == 2
-    assert "needs checkpoints/edm-cifar10-32x32-uncond-vp.pkl (from https://nvlabs" in result.stdout
+    assert "missing: checkpoints/edm-cifar10-32x32-uncond-vp.pkl (from https://nvlabs" in result.stdout
     assert "cifar-10-batches-py" in result.stdout
 
 

@@ -38,14 +38,19 @@ def missing(figure: Figure, places: Places) -> list[Missing]:
         return [] if installed() else [Missing("diffusers", "pip install 'samplerbench[diffusers]'")]
     found, checkpoint = [], figure.checkpoint
     if checkpoint.file and not (file := places.checkpoints / checkpoint.file).exists():
-        found.append(Missing(str(file), checkpoint.source))
+        found.append(Missing(_shown(file), checkpoint.source))
     if places.download:
         return found
     if figure.data and not (folder := places.data_root / figure.data.folder).exists():
-        found.append(Missing(str(folder), f"{figure.data.source}, or --download"))
+        found.append(Missing(_shown(folder), f"{figure.data.source}, or --download"))
     if DATASETS.get(figure.options["data"]).extractor == INCEPTION and not inception_file().exists():
-        found.append(Missing(str(inception_file()), INCEPTION_SOURCE))
+        found.append(Missing(_shown(inception_file()), INCEPTION_SOURCE))
     return found
+
+
+def _shown(path: Path) -> str:
+    """A path without the name of the user's home."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def measure_here(figure: Figure) -> Outcome | None:

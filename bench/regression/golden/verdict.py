@@ -82,12 +82,20 @@ def _line(outcome: Outcome) -> list[str]:
     ]  # fmt: skip
 
 
+def lacking(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Each thing that is not here, with its source and the figures that need it, a line each."""
+    needed: dict[Missing, list[str]] = {}
+    for outcome in outcomes:
+        for missing in outcome.missing:
+            needed.setdefault(missing, []).append(outcome.figure.name)
+    for missing, names in needed.items():
+        yield f"missing: {missing}, for {', '.join(names)}"
+
+
 def explained(outcome: Outcome) -> Iterator[str]:
-    """What there is to say of a figure that was not met, a line each."""
+    """What there is to say of a figure that was run and not met, a line each."""
     name = outcome.figure.name
-    if outcome.missing:
-        yield f"{name}: needs {', '.join(map(str, outcome.missing))}"
-    elif outcome.error:
+    if outcome.error:
         yield f"{name}: failed: {outcome.error}"
     elif outcome.missed:
         yield f"{name}: {outcome.verdict}"

@@ -7,6 +7,7 @@ import pytest
 from samplerbench.regression.golden.figure import read_figures
 from samplerbench.regression.golden.run import Places, missing
 from samplerbench.regression.golden.verdict import Outcome, explained, suspects, table
+from samplerbench.regression.golden.verdict import lacking as lack
 
 FIGURES = {figure.name: figure for figure in read_figures()}
 HEUN = FIGURES["edm-heun"]
@@ -74,7 +75,10 @@ def test_what_is_missing_is_named_with_its_source(tmp_path, monkeypatch):
     assert missing(HEUN, replace(places, download=True)) == lacking[:1]
     outcome = Outcome(HEUN, missing=lacking)
     assert (outcome.verdict, outcome.missed) == ("not run", False)
-    assert "edm-cifar10-32x32-uncond-vp.pkl" in next(explained(outcome))
+    lines = list(lack([outcome, Outcome(FIGURES["edm-heun-cond"], missing=lacking[1:])]))
+    assert len(lines) == 3
+    assert lines[0].endswith("uncond-vp.pkl), for edm-heun")
+    assert lines[1].endswith(", for edm-heun, edm-heun-cond")
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / HEUN.checkpoint.file).touch()
     assert missing(HEUN, places) == lacking[1:]
