@@ -1,5 +1,6 @@
 """The layers of EDM's U-Nets (arXiv 2206.00364, appendix F). They are left uninitialised, to be filled from a file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, pi, sqrt
 
@@ -134,7 +135,18 @@ class Sinusoids(nn.Module):
         return torch.cat((angles.cos(), angles.sin()), dim=1)
 
 
-class Fourier(nn.Module):
+class ExactBuffers(nn.Module):
+    """A base of modules whose buffers keep their precision when the network is converted to another."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ExactBuffers":
+        before = dict(self.named_buffers(recurse=False))
+        super()._apply(fn, recurse)
+        for name, value in before.items():
+            setattr(self, name, value.to(getattr(self, name).device))
+        return self
+
+
+class Fourier(ExactBuffers):
     """cos and sin of a time at random rates, which the checkpoint holds."""
 
     freqs: Tensor
