@@ -11,7 +11,7 @@ from samplerbench.errors import InputError
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--family", metavar="SPEC", default=None,
-    help="edm, adm or torchcfm, with options for what the file does not determine (`bench list families`).  "
+    help="edm, sid, adm or torchcfm, with options for what the file does not determine (`bench list families`).  "
     "[default: recognised]",
 )  # fmt: skip
 @click.option(

@@ -158,7 +158,7 @@ class ADMUNet(nn.Module):
         self.out = nn.Sequential(_norm(first), nn.SiLU(), nn.Conv2d(first, config.out_channels, 3, padding=1))
 
     def forward(self, x: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
-        embedding = self.time_embed(self._sinusoids(time).to(self.time_embed[0].weight.dtype))
+        embedding = self.time_embed(self._sinusoids(time).to(x.dtype))
         if self.config.classes:
             if label is None:
                 raise ValueError("this network needs a label for each image")

@@ -53,8 +53,9 @@ class DhariwalUNet(nn.Module):
         self.map_layer0, self.map_layer1 = nn.Linear(channels, width), nn.Linear(width, width)
         self.map_label = nn.Linear(config.label_dim, width, bias=False) if config.label_dim else None
 
-        self.enc = nn.ModuleDict(_encoder(config, BlockStyle(width)))
-        self.dec = nn.ModuleDict(_decoder(config, BlockStyle(width), [layer.outputs for layer in self.enc.values()]))
+        layers, skips = _encoder(config, BlockStyle(width))
+        self.enc = nn.ModuleDict(layers)
+        self.dec = nn.ModuleDict(_decoder(config, BlockStyle(width), skips))
         _, finest = config.widths()[0]
         self.out_norm, self.out_conv = group_norm(finest, 1e-5), Conv(finest, config.out_channels, 3)
 
@@ -76,8 +77,10 @@ class DhariwalUNet(nn.Module):
         return F.silu(h)
 
 
-def _encoder(config: DhariwalUNetConfig, style: BlockStyle) -> dict[str, nn.Module]:
+def _encoder(config: DhariwalUNetConfig, style: BlockStyle) -> tuple[dict[str, nn.Module], list[int]]:
+    """The layers, and the channels of the features that the decoder takes from them."""
     layers: dict[str, nn.Module] = {}
+    skips: list[int] = []
     _, channels = config.widths()[0]
     for level, (side, width) in enumerate(config.widths()):
         at = f"{side}x{side}"
@@ -85,10 +88,12 @@ def _encoder(config: DhariwalUNetConfig, style: BlockStyle) -> dict[str, nn.Modu
             layers[f"{at}_conv"] = Conv(config.in_channels, channels, 3)
         else:
             layers[f"{at}_down"] = Block(channels, channels, style, down=True)
+        skips.append(channels)
         for i in range(config.num_blocks):
             layers[f"{at}_block{i}"] = Block(channels, width, style, attention=side in config.attn_resolutions)
             channels = width
-    return layers
+            skips.append(channels)
+    return layers, skips
 
 
 def _decoder(config: DhariwalUNetConfig, style: BlockStyle, skips: list[int]) -> dict[str, nn.Module]:

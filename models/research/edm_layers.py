@@ -1,5 +1,6 @@
 """The layers of EDM's U-Nets (arXiv 2206.00364, appendix F). They are left uninitialised, to be filled from a file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, pi, sqrt
 
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 HEAD_CHANNELS = 64  # per attention head, where their number is not fixed
+HALF = sqrt(0.5)  # the gain that keeps the variance of a sum
 
 
 def group_norm(channels: int, eps: float) -> nn.GroupNorm:
@@ -28,27 +30,29 @@ class Conv(nn.Module):
         taps: tuple[int, ...] = (1, 1), fused: bool = False,
     ):  # fmt: skip
         super().__init__()
-        self.outputs, self.up, self.fused, self.padding = outputs, up, fused, kernel // 2
+        self.up, self.fused, self.padding = up, fused, kernel // 2
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel)) if kernel else None
         self.bias = nn.Parameter(torch.empty(outputs)) if kernel else None
         self.register_buffer("resample_filter", torch.empty(1, 1, len(taps), len(taps)) if up or down else None)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, inputs, H, W) -> (B, outputs, H', W')."""
-        edge = 0 if self.resample_filter is None else (self.resample_filter.shape[-1] - 1) // 2
-        if self.fused:
-            filtered = self._filtered(F.conv2d(x, self.weight, padding=self.padding + edge), 0)
-            return filtered + self.bias.view(-1, 1, 1)
-        if self.resample_filter is not None:
-            x = self._filtered(x, edge)
-        return x if self.weight is None else F.conv2d(x, self.weight, self.bias, padding=self.padding)
+        taps, weight, bias = self.resample_filter, self.weight, self.bias
+        edge = 0 if taps is None else (taps.shape[-1] - 1) // 2
+        if taps is not None and weight is not None and bias is not None and self.fused:
+            return _resampled(F.conv2d(x, weight, padding=self.padding + edge), taps, self.up, 0) + bias.view(-1, 1, 1)
+        if taps is not None:
+            x = _resampled(x, taps, self.up, edge)
+        return x if weight is None else F.conv2d(x, weight, bias, padding=self.padding)
 
-    def _filtered(self, x: Tensor, padding: int) -> Tensor:
-        channels = x.shape[1]
-        kernels = self.resample_filter.expand(channels, -1, -1, -1)
-        if self.up:
-            return F.conv_transpose2d(x, 4 * kernels, stride=2, padding=padding, groups=channels)
-        return F.conv2d(x, kernels, stride=2, padding=padding, groups=channels)
+
+def _resampled(x: Tensor, taps: Tensor, up: bool, padding: int) -> Tensor:
+    """Each channel filtered, to twice or half the resolution."""
+    channels = x.shape[1]
+    kernels = taps.expand(channels, -1, -1, -1)
+    if up:
+        return F.conv_transpose2d(x, 4 * kernels, stride=2, padding=padding, groups=channels)
+    return F.conv2d(x, kernels, stride=2, padding=padding, groups=channels)
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Block(nn.Module):
         attention: bool = False,
     ):  # fmt: skip
         super().__init__()
-        self.inputs, self.outputs, self.style = inputs, outputs, style
+        self.inputs, self.style = inputs, style
         self.norm0 = group_norm(inputs, style.eps)
         self.conv0 = Conv(inputs, outputs, 3, up=up, down=down, taps=style.taps)
         self.affine = nn.Linear(style.embedding, outputs * (2 if style.adaptive else 1))
@@ -121,17 +125,28 @@ class Sinusoids(nn.Module):
 
     def __init__(self, channels: int, endpoint: bool):
         super().__init__()
-        self.half, self.endpoint = channels // 2, endpoint
+        self.count, self.endpoint = channels // 2, endpoint
 
     def forward(self, time: Tensor) -> Tensor:
         """time (B,) -> (B, channels)."""
-        index = torch.arange(self.half, dtype=torch.float32, device=time.device)
-        rates = torch.exp(-log(10_000) * index / (self.half - self.endpoint))
+        index = torch.arange(self.count, dtype=torch.float32, device=time.device)
+        rates = torch.exp(-log(10_000) * index / (self.count - self.endpoint))
         angles = time.float()[:, None] * rates
         return torch.cat((angles.cos(), angles.sin()), dim=1)
 
 
-class Fourier(nn.Module):
+class ExactBuffers(nn.Module):
+    """A base of modules whose buffers keep their precision when the network is converted to another."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ExactBuffers":
+        before = dict(self.named_buffers(recurse=False))
+        super()._apply(fn, recurse)
+        for name, value in before.items():
+            setattr(self, name, value.to(getattr(self, name).device))
+        return self
+
+
+class Fourier(ExactBuffers):
     """cos and sin of a time at random rates, which the checkpoint holds."""
 
     freqs: Tensor
@@ -144,6 +159,3 @@ class Fourier(nn.Module):
         """time (B,) -> (B, channels)."""
         angles = time.float()[:, None] * (2 * pi * self.freqs.float())
         return torch.cat((angles.cos(), angles.sin()), dim=1)
-
-
-HALF = sqrt(0.5)

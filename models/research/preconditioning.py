@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from samplerbench.models.research.config import Config, Range
+from samplerbench.models.research.edm_layers import ExactBuffers
 
 Level = Annotated[float, Range(1e-6, 1e6)]
 Steps = Annotated[int, Range(2, 100_000)]
@@ -83,7 +84,7 @@ class IDDPMPrecond(Precondition):
         return Coefficients(1.0, -sigma, (sigma**2 + 1).rsqrt(), (self.M - 1 - index).to(sigma.dtype))
 
 
-class Preconditioned(nn.Module):
+class Preconditioned(ExactBuffers):
     """A network as a denoiser: forward(x, sigma, label) -> the mean of the images, all in float32 but the network.
 
     u: the levels of iDDPM's chain (M + 1,), which its checkpoint holds.

@@ -81,8 +81,8 @@ class SongUNet(nn.Module):
         style = BlockStyle(
             width, adaptive=False, heads=1, gain=HALF, eps=1e-6, project=True, taps=config.resample_filter
         )
-        self.enc = nn.ModuleDict(_encoder(config, style))
-        skips = [layer.outputs for name, layer in self.enc.items() if "aux" not in name]
+        layers, skips = _encoder(config, style)
+        self.enc = nn.ModuleDict(layers)
         self.dec = nn.ModuleDict(_decoder(config, style, skips))
 
     def forward(self, x: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
@@ -111,7 +111,8 @@ class SongUNet(nn.Module):
 
     def _encode(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The coarsest features, and those of all layers."""
-        image, skips = x, []
+        image = x
+        skips: list[Tensor] = []
         for name, layer in self.enc.items():
             if name.endswith("aux_down"):
                 image = layer(image)
@@ -125,8 +126,10 @@ class SongUNet(nn.Module):
         return x, skips
 
 
-def _encoder(config: SongUNetConfig, style: BlockStyle) -> dict[str, nn.Module]:
+def _encoder(config: SongUNetConfig, style: BlockStyle) -> tuple[dict[str, nn.Module], list[int]]:
+    """The layers, and the channels of the features that the decoder takes from them."""
     layers: dict[str, nn.Module] = {}
+    skips: list[int] = []
     channels, image = config.model_channels, config.in_channels
     for level, (side, width) in enumerate(config.widths()):
         at = f"{side}x{side}"
@@ -134,6 +137,7 @@ def _encoder(config: SongUNetConfig, style: BlockStyle) -> dict[str, nn.Module]:
             layers[f"{at}_conv"] = Conv(config.in_channels, channels, 3)
         else:
             layers[f"{at}_down"] = Block(channels, channels, style, down=True)
+        skips.append(channels)
         if level and config.encoder_type == "skip":
             layers[f"{at}_aux_down"] = Conv(image, image, 0, down=True, taps=style.taps)
             layers[f"{at}_aux_skip"] = Conv(image, channels, 1)
@@ -143,7 +147,8 @@ def _encoder(config: SongUNetConfig, style: BlockStyle) -> dict[str, nn.Module]:
         for i in range(config.num_blocks):
             layers[f"{at}_block{i}"] = Block(channels, width, style, attention=side in config.attn_resolutions)
             channels = width
-    return layers
+            skips.append(channels)
+    return layers, skips
 
 
 def _decoder(config: SongUNetConfig, style: BlockStyle, skips: list[int]) -> dict[str, nn.Module]:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from samplerbench.networks.closed_form import one_thread
+
 
 class Weights(dict):
     """Weights by name, drawn when they are first asked for; float32 in the file, float64 in the reference."""
@@ -301,6 +303,13 @@ def pickled(value: Any, protocol: int = 4) -> bytes:
         for module in (ModuleType("torch_utils"), persistence, ModuleType("dnnlib"), util):
             patch.setitem(sys.modules, module.__name__, module)
         return pickle.dumps(value, protocol)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Threads waiting for each other would slow down these small networks."""
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

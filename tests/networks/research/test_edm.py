@@ -61,7 +61,7 @@ PRECONDITIONS = {
 }  # fmt: skip
 
 
-def made(reference, options, precondition, folder, protocol=4):
+def made(reference, options, precondition, folder, protocol=4, family=None):
     """A random network: its reference as denoise(x, sigma, label), and its imported file."""
     coefficients, attributes, levels = PRECONDITIONS[precondition]
     options = options | {"out_channels": 6 if precondition == "iDDPMPrecond" else 3}
@@ -82,8 +82,8 @@ def made(reference, options, precondition, folder, protocol=4):
     outer.add_module("model", reference.Persistent(options["kind"], source, arguments))
     data = {"ema": reference.tree(outer, weights), "loss_fn": reference.Persistent("EDMLoss", source, {})}
     (folder / "net.pkl").write_bytes(reference.pickled(data, protocol))
-    imported = import_file(folder / "net.pkl", None, folder / "net.safetensors")
-    assert imported.family == "edm"
+    imported = import_file(folder / "net.pkl", family, folder / "net.safetensors")
+    assert imported.family == (family or "edm")
     assert not (folder / "canary").exists()
     ours = load_model(get_model(str(folder / "net.safetensors")), torch.device("cpu"), torch.float32)
     return SimpleNamespace(denoise=denoise, label=label, levels=levels, ours=ours)
@@ -158,6 +158,16 @@ def test_no_solver_evaluates_it_without_noise(reference, tmp_path):
     for method, steps in (("flow[solver=heun]", 20), ("flow[solver=dopri5,rtol=1e-3,atol=1e-3]", None), ("ddim", 30)):
         error = (images(method, steps, None) - exact).square().mean().sqrt()
         assert error < 0.2 * exact.std(), method
+
+
+@torch.inference_mode()
+def test_a_generator_of_sid_is_called_once(reference, tmp_path):
+    net = made(reference, UNETS["ddpm++ with classes"], "EDMPrecond", tmp_path, family="sid")
+    z = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    sampler = Sampler(get("consistency"), 1, None, trained=net.ours.parametrisation)
+    images = sampler.sample(net.ours.field(net.ours.net, torch.tensor([3, 7])), z, torch.zeros_like)
+    assert_same(images, net.denoise(2.5 * z.double(), 2.5, net.label))
+    assert "ode" not in net.ours.provides
 
 
 @torch.inference_mode()

@@ -267,11 +267,11 @@ def test_a_truncated_pickle_is_refused(valid, refused):
 def test_a_flipped_bit_does_no_harm(valid, refused):
     """It is refused, or in a weight or in what is not read."""
     data, generator, told = valid(), np.random.default_rng(1), 0
-    for place in generator.integers(0, len(data), 100):
+    for place in generator.integers(0, len(data), 60):
         changed = bytearray(data)
         changed[place] ^= 1 << int(generator.integers(8))
         told += bool(refused(bytes(changed), may=True))
-    assert told > 25
+    assert told > 15
 
 
 def test_random_bytes_are_refused(refused):
@@ -281,19 +281,19 @@ def test_random_bytes_are_refused(refused):
             assert refused(head + generator.bytes(300), family)
 
 
-# Values. What each place of a valid file takes instead; NOT_READ may be anything.
+# Values, which take each place of a valid file.
 
 HOSTILE = [None, -1, 65536, 10**30, float("nan"), "os.system", [10**9] * 4, [[1]] * 20, {"a": 1}, True, (1, 2)]
-NOT_READ = {"dropout"}  # within 0 and 1
 
 
 @pytest.mark.parametrize("key", [*OPTIONS, "unknown"])
-def test_no_value_of_an_option_does_harm(valid, refused, key):
+def test_no_value_of_an_option_does_harm(reference, refused, key):
+    """Where a value is possible, the weights are missing, which is found after the network was made without memory."""
     for value in HOSTILE:
-        message = refused(
-            valid(lambda outer, inner, data, value=value: inner._init_kwargs.update({key: value})), may=True
-        )
-        assert message or (key, value) == ("label_dim", -1) or type(value) is not float
+        outer = reference.Persistent("EDMPrecond", "raise SystemExit", {}, **LEVELS)
+        outer.add_module("model", reference.Persistent("SongUNet", "raise SystemExit", OPTIONS | {key: value}))
+        message = refused(reference.pickled({"ema": outer}))
+        assert key in message or "it lacks" in message or "is impossible" in message or "cannot be halved" in message
 
 
 def changed(name: str, value: object) -> Callable:
