@@ -39,10 +39,14 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Data:
-    """Where a data set comes from. folder: its name where `--data-root` is. source: where it is published."""
+    """Where the real images come from. source: where they are published.
 
-    folder: str
+    place: the name of the folder in `--data-root`; or, of `statistics` alone, of the .npz file beside the checkpoints.
+    """
+
+    place: str
     source: str
+    statistics: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samplerbench.data.dataset import DATASETS
-from samplerbench.metrics.extractors import INCEPTION, inception_file
+from samplerbench.metrics.extractors import inception_file
 from samplerbench.networks.research.imported import import_file
 from samplerbench.regression.golden.figure import Checkpoint, Figure
 from samplerbench.regression.golden.pipeline import difference, installed
@@ -39,11 +38,13 @@ def missing(figure: Figure, places: Places) -> list[Missing]:
     found, checkpoint = [], figure.checkpoint
     if checkpoint.file and not (file := places.checkpoints / checkpoint.file).exists():
         found.append(Missing(_shown(file), checkpoint.source))
-    if places.download:
+    if (data := figure.data) and data.statistics and not (file := places.checkpoints / data.place).exists():
+        found.append(Missing(_shown(file), data.source))
+    if places.download or not data:
         return found
-    if figure.data and not (folder := places.data_root / figure.data.folder).exists():
-        found.append(Missing(_shown(folder), f"{figure.data.source}, or --download"))
-    if DATASETS.get(figure.options["data"]).extractor == INCEPTION and not inception_file().exists():
+    if not data.statistics and not (folder := places.data_root / data.place).exists():
+        found.append(Missing(_shown(folder), f"{data.source}, or --download"))
+    if not inception_file().exists():
         found.append(Missing(_shown(inception_file()), INCEPTION_SOURCE))
     return found
 
@@ -63,7 +64,10 @@ def session(figure: Figure, places: Places) -> Session:
     options: dict[str, Any] = dict(figure.options)
     if figure.checkpoint.file:
         options["model"] = _model(figure.checkpoint, places)
-    if figure.data:
+    if figure.data and figure.data.statistics:
+        del options["data"]
+        options |= {"reference": f"stats:{places.checkpoints / figure.data.place}", "download": places.download}
+    elif figure.data:
         options |= {"data_root": str(places.data_root), "download": places.download}
     if places.batch_size:
         options["batch_size"] = places.batch_size

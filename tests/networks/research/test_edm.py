@@ -1,15 +1,21 @@
 """EDM's pickles, read without their code, give the images of a reference that is written from the formulas."""
 
+from collections import deque
+from dataclasses import replace
 from itertools import pairwise
 from math import sqrt
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from samplerbench.methods import Sampler, get
 from samplerbench.networks.model import get_model, load_model
 from samplerbench.networks.research.imported import import_file
+from samplerbench.regression.golden.figure import read_figures
+from samplerbench.regression.golden.run import Places, missing, outcome, session
+from samplerbench.regression.golden.verdict import suspects
 
 STEPS, SIDE, CLASSES = 5, 8, 10
 SONG = {
@@ -182,3 +188,25 @@ def test_the_null_label_is_zeros(reference, tmp_path):
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_protocols(reference, tmp_path, protocol):
     made(reference, SONG, "EDMPrecond", tmp_path, protocol)
+
+
+def test_a_published_figure_is_measured_from_its_files(reference, tmp_path):
+    """Imported, sampled on its grid with the published evaluations, and compared with published statistics."""
+    figure = next(each for each in read_figures() if each.name == "imagenet64-ipndm-10")
+    small = {"samples": 8, "metrics": "fd[encoder=pixels]", "batch_size": 8}
+    figure = replace(figure, options={**figure.options, **small}, column="fd", bounds=(0, 1e9))
+    places = Places(tmp_path, tmp_path / "out", tmp_path, download=True)
+    assert len(missing(figure, places)) == 2
+
+    net = made(reference, SONG, "EDMPrecond", tmp_path)
+    (tmp_path / "net.pkl").rename(tmp_path / figure.checkpoint.file)
+    assert net.ours.classes == 0
+    pixels = 3 * SIDE**2
+    np.savez(tmp_path / figure.data.place, mu=np.zeros(pixels), sigma=np.eye(pixels))
+    assert missing(figure, places) == []
+    opened = session(figure, places)
+    deque(opened.execute(), maxlen=0)
+    found = outcome(figure, opened)
+    assert (found.verdict, found.row["nfe"], found.row["grid"]) == ("met", 10, "karras[end=0.002]")
+    assert suspects(found)["reference"][0]
+    assert (tmp_path / figure.checkpoint.file).with_suffix(".safetensors").exists()
