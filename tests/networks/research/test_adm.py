@@ -1,12 +1,18 @@
 """State dicts of guided-diffusion and torchcfm give the images of a reference written from the formulas."""
 
+from hashlib import sha256
 from math import cos, pi
+from pathlib import Path
 
 import pytest
 import torch
 
 from samplerbench.methods import Sampler, get
+from samplerbench.models.kinds import Uninitialised
+from samplerbench.models.research.adm_unet import ADMConfig, ADMUNet
 from samplerbench.networks.model import get_model, load_model
+from samplerbench.networks.research.contents import Contents
+from samplerbench.networks.research.family import FAMILIES
 from samplerbench.networks.research.imported import Imported, import_file
 
 STEPS, SIDE, CLASSES = 4, 8, 10
@@ -100,28 +106,42 @@ def test_images_of_torchcfm(reference, tmp_path, prefix):
     assert_same(images, x)
 
 
-def published(base, widths, blocks, attention):
-    """The options of `reference.adm_unet` for a published model of guided-diffusion, narrowed to an eighth."""
-    return ADM | {"base": base, "widths": widths, "blocks": blocks, "attention": attention, "classes": 0}
+# The published models of guided-diffusion at full size: (architecture, schedule, published millions of parameters).
+PUBLISHED = {
+    64: (ADMConfig(64, 3, 6, 192, (192, 384, 576, 768), 3, (1, 2, 3), 1000, split_first=True), "cosine", 296),
+    128: (ADMConfig(128, 3, 6, 256, (256, 256, 512, 768, 1024), 2, (2, 3, 4), 1000, heads=4), "linear", 422),
+    256: (ADMConfig(256, 3, 6, 256, (256, 256, 512, 512, 1024, 1024), 2, (3, 4, 5), 1000), "linear", 554),
+    512: (ADMConfig(512, 3, 6, 256, (128, 256, 256, 512, 512, 1024, 1024), 2, (4, 5, 6), 1000), "linear", 559),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("widths", "attention", "expected"),
-    [
-        ([32, 64, 96, 128], [1], (64, "cosine", True, 0)), ([32, 32, 64, 96, 128], [4], (128, "linear", False, 4)),
-        ([32, 32, 64, 64, 128, 128], [5], (256, "linear", False, 0)),
-    ],
-)  # fmt: skip
-def test_defaults_are_those_of_the_published_model_with_these_levels(reference, tmp_path, widths, attention, expected):
-    weights, options = reference.Weights(), published(32, widths, 1, attention)
-    reference.adm_unet(weights, options, torch.zeros(1, 3, 32, 32).double(), torch.zeros(1).double())
+@pytest.mark.parametrize("size", PUBLISHED)
+def test_a_published_model_is_recognised_by_the_shapes_of_its_weights(size):
+    architecture, schedule, millions = PUBLISHED[size]
+    with torch.device("meta"), Uninitialised():
+        weights = ADMUNet(architecture).state_dict()
+    assert round(sum(value.numel() for value in weights.values()) / 1e6) == millions
+    found = FAMILIES.get("adm").read(Contents(Path("net.pt"), weights))
+    assert (found.network, found.conventions.schedule) == (architecture, schedule)
+
+
+def test_the_network_of_torchcfm_is_recognised_and_has_its_size():
+    """35.8 million parameters with torchcfm's options for CIFAR-10."""
+    architecture = ADMConfig(32, 3, 3, 128, (128, 256, 256, 256), 2, (1,), scale_shift=False, residual_resampling=False)
+    with torch.device("meta"), Uninitialised():
+        weights = ADMUNet(architecture).state_dict()
+    assert sum(value.numel() for value in weights.values()) / 1e6 == pytest.approx(35.75, abs=0.01)
+    assert FAMILIES.get("torchcfm").read(Contents(Path("net.pt"), {"ema_model": weights})).network == architecture
+
+
+def test_the_record_of_an_import_is_read_back(reference, tmp_path):
+    weights, options = reference.Weights(), ADM | {"widths": [32, 64, 96, 128], "classes": 0, "blocks": 1}
+    reference.adm_unet(weights, options, torch.zeros(1, 3, 8, 8).double(), torch.zeros(1).double())
     torch.save(dict(weights), tmp_path / "net.pt")
     found = import_file(tmp_path / "net.pt", None, tmp_path / "net.safetensors")
     assert Imported.read(found.json) == found
-    assert found.family == "adm"
-    network = found.network
-    assert (network.image_size, found.conventions.schedule, network.split_first, network.heads) == expected
-    assert (network.attention, network.blocks, network.widths) == (tuple(attention), 1, tuple(widths))
+    assert (found.family, found.network.image_size, found.source) == ("adm", 64, "net.pt")
+    assert found.sha256 == sha256((tmp_path / "net.pt").read_bytes()).hexdigest()
 
 
 @torch.inference_mode()
