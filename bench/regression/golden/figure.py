@@ -55,7 +55,7 @@ class Figure:
 
     column: of results.csv, or `difference` for images that are compared with diffusers' own, pixel by pixel.
     published: the figure, as `source` prints it. allowed: the interval that meets it.
-    nfe: evaluations per image as published, which ours must count too.
+    nfe: evaluations per image as published, which ours must count too; 0 for an adaptive solver.
     options: of `Sweep`, or of a pipeline. data: the set that it needs on disk.
     facts: what the source says of labels, quantisation and the reference.
     """

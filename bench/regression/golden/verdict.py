@@ -77,7 +77,7 @@ def _line(outcome: Outcome) -> list[str]:
     low, high = figure.allowed
     return [
         figure.name, figure.checkpoint.name, figure.method, str(figure.options.get("grid", "default")),
-        str(figure.nfe), str(figure.samples), figure.column, f"{figure.published:.4g}",
+        str(figure.nfe or "adaptive"), str(figure.samples), figure.column, f"{figure.published:.4g}",
         "" if outcome.ours is None else f"{outcome.ours:.4g}", f"{low:.4g} to {high:.4g}", outcome.verdict,
     ]  # fmt: skip
 
@@ -110,7 +110,7 @@ def suspects(outcome: Outcome) -> dict[str, tuple[bool, str]]:
         return {}
     nfe, samples = int(row["nfe"]), int(row["samples"])
     found = {
-        "evaluations and last step": (nfe == figure.nfe, f"{nfe} counted, {figure.nfe} published"),
+        "evaluations and last step": (nfe == figure.nfe, f"{nfe} counted, {figure.nfe or 'adaptive'} published"),
         "grid": ("grid" in figure.options, str(row["grid"])),
         "number of images": (samples == figure.samples, f"{samples:,} here, {figure.samples:,} published"),
         "EMA": (figure.checkpoint.ema != UNKNOWN, f"weights {figure.checkpoint.ema}"),
