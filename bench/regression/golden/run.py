@@ -9,6 +9,7 @@ from samplerbench.networks.research.imported import import_file
 from samplerbench.regression.golden.figure import Checkpoint, Figure
 from samplerbench.regression.golden.pipeline import difference, installed
 from samplerbench.regression.golden.verdict import Missing, Outcome
+from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import Session
 
@@ -76,7 +77,8 @@ def session(figure: Figure, places: Places) -> Session:
 
 def outcome(figure: Figure, measured: Session) -> Outcome:
     """What came of a figure whose sweep has been measured."""
-    (row,) = measured.store.rows.values()
+    (job,) = measured.jobs
+    row = measured.store.rows[cell_key(job, measured.prepared)]  # beside rows of other code or weights, perhaps
     quality = measured.prepared.scorer.facts or {}
     if row["status"] != "ok":
         return Outcome(figure, error=str(row["error"]), row=row, quality=quality)

@@ -209,4 +209,6 @@ def test_a_published_figure_is_measured_from_its_files(reference, tmp_path):
     found = outcome(figure, opened)
     assert (found.verdict, found.row["nfe"], found.row["grid"]) == ("met", 10, "karras[end=0.002]")
     assert suspects(found)["reference"][0]
+    opened.store.rows["older"] = {"status": "failed", "error": "of other code"}
+    assert outcome(figure, opened).verdict == "met"
     assert (tmp_path / figure.checkpoint.file).with_suffix(".safetensors").exists()
