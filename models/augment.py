@@ -14,9 +14,10 @@ def blur(images: Tensor, extended: bool = False) -> Tensor:
     return F.conv2d(padded.flatten(0, 1)[:, None], KERNEL.to(images.device)).view_as(images)
 
 
-def damaged(images: Tensor, damage: Tensor, extended: bool = False) -> Tensor:
-    """Images unchanged (0), with noise (1) or blurred (2), each to a random degree."""
-    degree = torch.rand(len(images), 1, 1, 1, device=images.device)
+def damaged(images: Tensor, damage: Tensor, extended: bool = False, degree: Tensor | None = None) -> Tensor:
+    """Images unchanged (0), with noise (1) or blurred (2), each to its degree (B,) in [0, 1]; None: to a random one."""
+    degree = torch.rand(len(images), device=images.device) if degree is None else degree
+    degree = degree[:, None, None, None]
     noisy = images + 0.5 * degree * torch.randn_like(images)
     blurred = torch.lerp(images, blur(images, extended), degree)
     return torch.stack((images, noisy, blurred))[damage, torch.arange(len(images), device=images.device)]

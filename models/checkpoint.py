@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from samplerbench.models.digits_cnn import DigitsCNN
 from samplerbench.models.encoder import Encoder
 from samplerbench.models.facts import CheckpointFacts
 from samplerbench.models.kinds import KINDS, build
@@ -61,6 +62,10 @@ class Checkpoint:
     def noisy_classifier(self) -> NoisyClassifier:
         """`network` for a file of a noise-aware classifier. Raises CheckpointError if it holds another network."""
         return cast(NoisyClassifier, self._of_kind("noisy-classifier"))
+
+    def digits_cnn(self) -> DigitsCNN:
+        """`network` for a file of the digits' classifier. Raises CheckpointError if it holds another network."""
+        return cast(DigitsCNN, self._of_kind("digits-cnn"))
 
     def encoder(self) -> Encoder:
         """`network` for a file of an encoder. Raises CheckpointError if it holds another network."""

@@ -11,6 +11,7 @@ from samplerbench.models.augment import DAMAGES, damaged, deformed, turned
 FEATURES = 128
 QUARTERS = 4  # classes where rotations are
 LARGEST = 4096  # pixels a side
+SMOOTHING = 0.1  # of labels, where damage is graded
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class EncoderConfig:
 
     channels: width at full resolution; each halving, down to 4 pixels, doubles it, up to 128.
     classes: number of labels. rotations: the labels are not those of the data, but by how much images were turned.
+    graded: damage counts as likely to its degree. On a plain background every damage is obvious, and features that
+        only tell it from none change abruptly at the slightest one.
     Raises ValueError for an impossible resolution.
     """
 
@@ -27,6 +30,7 @@ class EncoderConfig:
     channels: int = 32
     classes: int = 10
     rotations: bool = False
+    graded: bool = False
 
     def __post_init__(self):
         if not 1 <= self.resolution <= LARGEST:
@@ -64,13 +68,24 @@ class Encoder(nn.Module):
         return self.classify(self.dropout(self.features(images)))
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The sum of the cross-entropies of class and damage, of each image (B,)."""
+        """The sum of the losses of class and damage, of each image (B,): cross-entropies."""
         if self.config.rotations:
             images, labels = turned(images)
         damage = torch.randint(DAMAGES, (len(images),), device=images.device)
+        if self.config.graded:
+            return self._graded_loss(images, labels, damage)
         logits = self(damaged(deformed(images, extended=True), damage, extended=True))
         label = F.cross_entropy(logits[:, : self.config.classes], labels, reduction="none")
         return label + F.cross_entropy(logits[:, self.config.classes :], damage, reduction="none")
+
+    def _graded_loss(self, images: Tensor, labels: Tensor, damage: Tensor) -> Tensor:
+        """The cross-entropies of the smoothed label and of the damage, which is likely to its degree."""
+        degree = torch.rand(len(images), device=images.device)
+        shown = damaged(deformed(images, fraction=1.0, extended=True), damage, extended=True, degree=degree)
+        logits, kinds = self(shown), torch.eye(DAMAGES, device=images.device)
+        likely = torch.lerp(kinds[0].expand(len(images), -1), kinds[damage], degree[:, None])
+        label = F.cross_entropy(logits[:, : self.config.classes], labels, reduction="none", label_smoothing=SMOOTHING)
+        return label + F.cross_entropy(logits[:, self.config.classes :], likely, reduction="none")
 
 
 class Residual(nn.Module):

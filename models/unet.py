@@ -43,6 +43,7 @@ class UNetConfig:
 HEAD_WIDTH = 64  # channels per attention head
 PRESETS = {
     "digits": UNetConfig(),
+    "mnist5k": UNetConfig(28, 1, channels=16, multipliers=(1, 3, 6), blocks=1, attention=(7,)),
     "mnist": UNetConfig(28, 1, channels=64, multipliers=(1, 2, 2), blocks=2, attention=(14,)),
     "cifar10": UNetConfig(32, 3, channels=128, multipliers=(1, 2, 2, 2), blocks=2, attention=(16,)),
 }

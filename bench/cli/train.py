@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 @options_of(TrainOptions)
 @click.pass_context
 def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
-    """Train the network of RECIPE; `digits-cnn` trains the classifier whose features measure quality on the digits,
-    `noisy-classifier` the one for classifier guidance, `encoder` one for `fd[encoder=trained:FILE]` on other data.
+    """Train the network of RECIPE; `digits-cnn` and `mnist-cnn` train the classifiers whose features measure quality
+    on digits and mnist5k, `noisy-classifier` the one for classifier guidance, `encoder` one for
+    `fd[encoder=trained:FILE]` on other data.
 
     An interrupted training resumes from its last save when the same command is given again. A student learns from a
     teacher, which is trained first if it is missing.

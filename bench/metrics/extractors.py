@@ -9,11 +9,9 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 from torch_fidelity.utils import create_feature_extractor
 
-from samplerbench.data.dataset import to_float
 from samplerbench.errors import InputError
 from samplerbench.metrics.base import FeatureExtractor, Features
-from samplerbench.models import CheckpointError, load, shipped
-from samplerbench.models.digits_cnn import DIGITS, FEATURES, DigitsCNN
+from samplerbench.metrics.shipped_extractors import SHIPPED
 
 INCEPTION = "inception-v3-compat"
 INCEPTION_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
@@ -21,44 +19,9 @@ INCEPTION_DIGEST = INCEPTION_WEIGHTS[-12:-4]
 INCEPTION_WIDTH = 2048
 BATCH = 256  # images that an extractor sees at once
 # The layers of an extractor: its features, and its logits if it has any.
-LAYERS: Mapping[str, tuple[str, ...]] = {"digits-cnn": ("64", "logits"), INCEPTION: ("2048", "logits_unbiased")}
-
-
-class DigitsCNNExtractor(FeatureExtractorBase):
-    """torch-fidelity's view of the digits classifier: uint8 images (B, 1, 8, 8) -> 64 features, 10 logits."""
-
-    width = FEATURES
-
-    def __init__(self, name, features_list, **kwargs):
-        super().__init__(name, features_list)
-        checkpoint = load(shipped("digits", "digits-cnn"))
-        self.net = DigitsCNN()
-        try:
-            self.net.load_state_dict(checkpoint.weights)
-        except RuntimeError as error:
-            raise CheckpointError(f"{checkpoint.path} does not hold the weights of digits-cnn: restore it.") from error
-        self.digest = checkpoint.digest
-
-    @staticmethod
-    def get_provided_features_list():
-        return "64", "logits"
-
-    @staticmethod
-    def get_default_feature_layer_for_metric(metric):
-        return "logits" if metric == "isc" else "64"
-
-    @staticmethod
-    def can_be_compiled():
-        return True
-
-    @staticmethod
-    def get_dummy_input_for_compile():
-        return torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
-
-    def forward(self, input):
-        features = self.net.features(to_float(input))
-        layers = {"64": features, "logits": self.net.classify(features)[:, :DIGITS]}
-        return tuple(layers[name] for name in self.features_list)
+LAYERS: Mapping[str, tuple[str, ...]] = {INCEPTION: ("2048", "logits_unbiased")} | {
+    name: extractor.get_provided_features_list() for name, extractor in SHIPPED.items()
+}
 
 
 def register_extractor(name: str, extractor: type[FeatureExtractorBase]) -> None:
@@ -67,7 +30,8 @@ def register_extractor(name: str, extractor: type[FeatureExtractorBase]) -> None
         register_feature_extractor(name, extractor)
 
 
-register_extractor("digits-cnn", DigitsCNNExtractor)
+for shipped_name, shipped_extractor in SHIPPED.items():
+    register_extractor(shipped_name, shipped_extractor)
 
 
 class Extractor(FeatureExtractor):
@@ -99,9 +63,9 @@ class Extractor(FeatureExtractor):
     def extract(self, images: Tensor) -> Features:
         """Features (N, D), and logits (N, classes) if they were requested, in float64 on the CPU.
 
-        Grey images are repeated to three channels, except for the digits' classifier.
+        Grey images are repeated to three channels, except for the shipped classifiers.
         """
-        if self.name != "digits-cnn":
+        if self.name not in SHIPPED:
             images = images.expand(-1, 3, -1, -1)
         batches = [self.net(batch.to(self.device)) for batch in images.split(BATCH)]
         return Features(*(torch.cat([part.double().cpu() for part in parts]) for parts in zip(*batches, strict=True)))

@@ -16,6 +16,7 @@ from samplerbench.metrics.cache import kept
 from samplerbench.metrics.extractors import BATCH
 from samplerbench.metrics.frechet import Reference, Statistics
 from samplerbench.metrics.neighbours import radii
+from samplerbench.metrics.shipped_extractors import SHIPPED
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class RealFeatures:
     def _features(self, images: Tensor) -> Tensor:
         """Features (N, D), kept for later runs if they come from weights that did not come with the package."""
         extractor = self.extractor
-        if extractor.digest == "none" or extractor.name == "digits-cnn" or not len(images):
+        if extractor.digest == "none" or extractor.name in SHIPPED or not len(images):
             return extractor(images) if len(images) else torch.zeros(0, extractor.width, dtype=torch.float64)
         parts = (digest(images), extractor.name, extractor.digest, extractor.width)
         return kept(parts, lambda: extractor(images))

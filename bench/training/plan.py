@@ -125,7 +125,7 @@ def _check(name: str, dataset: Dataset, options: TrainOptions) -> None:
 def _check_classifier(name: str, dataset: Dataset, options: TrainOptions) -> None:
     only, labels = CLASSIFIERS[name].only, CLASSIFIERS[name].labels
     _refuse_first(
-        (only and dataset.name != only, f"{name} is a classifier of the {only}: leave out --dataset."),
+        (only and dataset.name != only, f"{name} is a classifier of {only}: give --dataset {only}."),
         *_common(dataset, options),
         (labels and not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
         (options.weak, f"--weak is for the network of a recipe, and {name} is a classifier: leave it out."),

@@ -15,7 +15,7 @@ from samplerbench.training.modules import checkpoint_weights
 from samplerbench.training.progress import TrainingProgress
 
 LOG_EVERY = 50  # iterations per point of the loss curve
-SAVE_EVERY = 500  # iterations between two saves of the state
+SAVE_AFTER = 300.0  # seconds of training between two saves of the state
 
 
 def run_training(task: Task, settings: Settings, output: Path, storage: Storage) -> Iterator[TrainingProgress]:
@@ -28,12 +28,14 @@ def run_training(task: Task, settings: Settings, output: Path, storage: Storage)
     state_file = output.with_suffix(".state.safetensors")
     with writing(output.parent):
         _resume(trainer, facts, state_file)
+        saved = trainer.seconds
         curve = LossCurve(output.with_suffix(".loss.csv"), LOG_EVERY, trainer.iteration)
         try:
             for loss in trainer.run():
                 point = curve.add(trainer.iteration, loss, settings.batch_size)
-                if trainer.iteration % SAVE_EVERY == 0:
+                if trainer.seconds - saved >= SAVE_AFTER:
                     save(state_file, trainer.state(), facts.metadata)
+                    saved = trainer.seconds
                 if point:
                     yield TrainingProgress(point.iteration, settings.iterations, point.loss, point.rate)
         finally:

@@ -173,6 +173,11 @@ def _noisy_classifier(dataset: Dataset) -> NoisyClassifier:
     return NoisyClassifier(NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes))
 
 
+def _mnist_cnn(dataset: Dataset) -> Encoder:
+    config = EncoderConfig(dataset.resolution, dataset.channels, channels=16, classes=dataset.classes, graded=True)
+    return Encoder(config)
+
+
 def _encoder(dataset: Dataset) -> Encoder:
     classes = dataset.classes or QUARTERS
     return Encoder(EncoderConfig(dataset.resolution, dataset.channels, classes=classes, rotations=not dataset.classes))
@@ -180,6 +185,7 @@ def _encoder(dataset: Dataset) -> Encoder:
 
 CLASSIFIERS: dict[str, Classifier] = {
     "digits-cnn": Classifier(lambda dataset: DigitsCNN(), only="digits"),
+    "mnist-cnn": Classifier(_mnist_cnn, only="mnist5k"),
     NOISY_CLASSIFIER: Classifier(_noisy_classifier),
     "encoder": Classifier(_encoder, labels=False),
 }

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from samplerbench.models.augment import blur, turned
+from samplerbench.models.augment import blur, damaged, turned
 
 
 def test_blur_spreads_a_point_binomially_on_a_black_background():
@@ -27,3 +27,12 @@ def test_turned_images_are_turned_by_the_quarters_that_they_are_labelled_with():
     assert quarters.unique().tolist() == [0, 1, 2, 3]
     back = torch.stack([each.rot90(-int(count), (1, 2)) for each, count in zip(found, quarters, strict=True)])
     assert torch.equal(back, images)
+
+
+def test_damage_is_of_the_given_degree():
+    images, degree = torch.rand(3, 1, 8, 8) * 2 - 1, torch.tensor([0.3, 0.0, 0.5])
+    found = damaged(images, torch.tensor([2, 1, 2]), degree=degree)
+    torch.testing.assert_close(found[0], 0.7 * images[0] + 0.3 * blur(images[:1])[0])
+    torch.testing.assert_close(found[1], images[1])
+    many = damaged(torch.zeros(1000, 1, 8, 8), torch.ones(1000, dtype=torch.long), degree=torch.full((1000,), 0.4))
+    assert many.std().item() == pytest.approx(0.2, rel=0.02)

@@ -52,3 +52,29 @@ def test_without_labels_it_learns_how_images_were_turned(monkeypatch):
 def test_a_hostile_architecture_is_refused_before_anything_is_allocated(changes, reason, net):
     with pytest.raises(ValueError, match=reason):
         build(KINDS["encoder"], json.dumps(asdict(net.config) | changes), net.state_dict())
+
+
+def test_graded_damage_is_as_likely_as_its_degree(monkeypatch):
+    """A network that predicts these likelihoods pays their entropy, and one that knows nothing pays log 3."""
+    net, seen = Encoder(EncoderConfig(resolution=6, channels=8, classes=5, graded=True)), {}
+    monkeypatch.setattr("samplerbench.models.encoder.SMOOTHING", 0.0)
+
+    def shown(images, damage, extended, degree):
+        seen.update(damage=damage, degree=degree)
+        return images
+
+    def informed(images):
+        likely = torch.zeros(len(images), 3)
+        likely[:, 0] = 1 - seen["degree"]
+        likely[torch.arange(len(images)), seen["damage"]] += seen["degree"]
+        known = torch.tensor([100.0, 0, 0, 0, 0]).expand(len(images), -1)
+        return torch.cat([known, likely.clamp(min=1e-12).log()], dim=1)
+
+    monkeypatch.setattr("samplerbench.models.encoder.damaged", shown)
+    monkeypatch.setattr(net, "forward", informed)
+    images, labels = torch.zeros(600, 1, 6, 6), torch.zeros(600, dtype=torch.long)
+    loss, d = net.loss(images, labels), seen["degree"].double()
+    entropy = torch.where(seen["damage"] > 0, torch.special.entr(d) + torch.special.entr(1 - d), 0.0)
+    torch.testing.assert_close(loss, entropy.float(), rtol=1e-4, atol=1e-4)
+    monkeypatch.setattr(net, "forward", lambda images: 100 * torch.eye(8)[0].expand(len(images), -1))
+    torch.testing.assert_close(net.loss(images, labels), torch.tensor(3.0).log().expand(600))

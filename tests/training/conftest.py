@@ -14,9 +14,9 @@ from samplerbench.training.tasks import Inputs
 
 @pytest.fixture
 def short(monkeypatch):
-    """Progress and saves every other iteration."""
+    """Progress every other iteration, and a save after each."""
     monkeypatch.setattr(run, "LOG_EVERY", 2)
-    monkeypatch.setattr(run, "SAVE_EVERY", 2)
+    monkeypatch.setattr(run, "SAVE_AFTER", 0.0)
 
 
 @pytest.fixture
