@@ -3,9 +3,7 @@
 torch-fidelity fetches the network's code and weights through torch.hub and cannot read a file.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,44 +12,11 @@ from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 
 from samplerbench.data.dataset import digest
 from samplerbench.errors import InputError
-from samplerbench.metrics.accumulators import StreamingStatistics
-from samplerbench.metrics.base import METRICS, ImageMetric
-from samplerbench.metrics.column import Column
-from samplerbench.metrics.extractors import Extractor, register_extractor
-from samplerbench.metrics.frechet import Statistics
+from samplerbench.metrics.extractors import register_extractor
 from samplerbench.metrics.state_dict import read_state
 from samplerbench.models.vit import VisionTransformer
 
 WEIGHTS = "dinov2_vitl14_pretrain.pth"
-
-
-@METRICS.register("fd_dinov2")
-@dataclass(frozen=True)
-class FDDinoV2(ImageMetric):
-    """Frechet distance in DINOv2's features (arXiv 2306.04675) as torch-fidelity prepares images, and its floor.
-
-    weights: the path of dinov2_vitl14_pretrain.pth, without commas and brackets; by default, torch.hub's folder of
-        checkpoints.
-    """
-
-    weights: str | None = None
-
-    columns: ClassVar = (
-        Column(
-            "fd_dinov2", "FD (DINOv2)", "lower", floor="fd_dinov2_floor",
-            meaning="**{label}**: Frechet distance in the feature space of DINOv2 (ViT-L/14).",
-        ),
-        Column("fd_dinov2_floor"),
-    )  # fmt: skip
-
-    def accumulator(self, real):
-        def score(samples: Statistics) -> dict[str, float]:
-            return {"fd_dinov2": real.distance(samples), "fd_dinov2_floor": real.floor(samples.count)}
-
-        return StreamingStatistics(real.width, score)
-
-    def extractor(self, device, shape):
-        return Extractor("dinov2", device, weights=self.weights)
 
 
 class DinoV2Extractor(FeatureExtractorDinoV2):

@@ -1,0 +1,85 @@
+"""The ratio of Frechet distances against its formula, and what several encoders share."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import eigvalsh
+
+from samplerbench.data.dataset import DATASETS
+from samplerbench.errors import InputError
+from samplerbench.methods import SpecError
+from samplerbench.metrics.base import METRICS
+from samplerbench.metrics.encoders.base import ENCODERS, Encoding, prepared
+from samplerbench.metrics.scoring import Scorer
+from samplerbench.sampling.measure import Batch
+
+CPU = torch.device("cpu")
+BOTH = "fdr[encoders=pixels+digits-cnn]"
+
+
+def scored(images, *metrics, reference=None):
+    """The columns of the first block, scored in batches of 128, and the scorer."""
+    scorer = Scorer(DATASETS.get("digits"), metrics, len(images), (0,), CPU, reference=reference)
+    scoring = scorer.start()
+    for start in range(0, len(images), 128):
+        part = images[start : start + 128]
+        scoring.add(Batch(0, range(start, start + len(part)), part, None))
+    return {name: values[0] for name, values in scoring.columns().items()}, scorer
+
+
+def frechet(a, b):
+    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2), by the symmetric root of C1."""
+    first, second = np.cov(a.T), np.cov(b.T)
+    values, vectors = np.linalg.eigh(first)
+    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
+    cross = np.sqrt(eigvalsh(root @ second @ root).clip(0)).sum()
+    return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(first + second) - 2 * cross
+
+
+@pytest.fixture(scope="module")
+def noisy(digits):
+    """600 held-out digits with noise."""
+    noise = torch.randint(-40, 40, (600, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    return (digits.train[-600:] + noise).clamp(0, 255).to(torch.uint8)
+
+
+def test_it_is_the_mean_of_the_ratios_written_out(digits, noisy):
+    found, scorer = scored(noisy, BOTH)
+    ratios = []
+    for name in ("pixels", "digits-cnn"):
+        encode = prepared(ENCODERS.get(name), (1, 8, 8), CPU)
+        images = (noisy, digits.train[:600], digits.test)
+        generated, held_out, reference = (encode(each).numpy() for each in images)
+        ratios.append(frechet(generated, reference) / frechet(held_out, reference))
+    assert [found["fdr_1"], found["fdr_2"]] == pytest.approx(ratios, rel=1e-9)
+    assert found["fdr"] == pytest.approx(np.mean(ratios), rel=1e-9)
+    assert found["fdr"] > 1.2
+    assert [column.name for column in scorer.columns] == list(found)
+    assert [column.label for column in scorer.columns] == [
+        "FDr (pixels 8x8, digits-cnn)", "FDr (pixels 8x8)", "FDr (digits-cnn)"
+    ]  # fmt: skip
+
+
+def test_it_is_1_for_the_held_out_images_and_ignores_images_beyond_their_number(digits, noisy):
+    for images in (digits.train[:500], torch.cat((digits.train, noisy))):
+        found, _ = scored(images, BOTH)
+        assert [found[name] for name in ("fdr", "fdr_1", "fdr_2")] == pytest.approx([1, 1, 1], rel=1e-9)
+
+
+def test_an_encoder_is_loaded_and_used_once_for_all_metrics(noisy, monkeypatch):
+    seen, extract = [], Encoding.extract
+    monkeypatch.setattr(Encoding, "extract", lambda self, images: seen.append(self) or extract(self, images))
+    found, scorer = scored(noisy[:100], BOTH, "fd[encoder=digits-cnn]", "mind[encoder=pixels]")
+    assert len(set(seen)) == 2
+    batches = [each for each in seen if each.name == "encoder digits-cnn"]
+    assert len(batches) == 4, "the two splits, the noise of the ceiling, and one batch"
+    assert found["fdr_2"] == found["fd"] / found["fd_floor"]
+    assert {key for key in scorer.facts if key.startswith("encoder")} == {"encoder pixels", "encoder digits-cnn"}
+
+
+def test_wrong_encoders_are_errors_of_one_sentence(noisy):
+    for encoders, message in {"pixels+pixel": "Did you mean 'pixels'", "pixels+pixels": "names an encoder twice"}.items():
+        with pytest.raises(SpecError, match=message):
+            METRICS.get(f"fdr[encoders={encoders}]")
+    with pytest.raises(InputError, match=r"fdr\[encoders=pixels\] compares with held-out real images, and there are"):
+        scored(noisy, "fdr", reference="digits")
