@@ -60,8 +60,8 @@ def load_module(cls: type, folder: Path) -> Any:
 
     Raises InputError if its configuration is impossible or its weights are missing, damaged or others'.
     """
-    config, files = read_config(folder / "config.json"), _weights(folder)
-    found = _shapes(files)
+    config, files = read_config(folder / "config.json"), weight_files(folder)
+    found = tensor_shapes(files)
     _check_depth(config, len(found), folder)
     with torch.device("meta"):
         expected = {name: tuple(value.shape) for name, value in _build(cls, config, folder).state_dict().items()}
@@ -90,7 +90,8 @@ def _build(cls: Any, config: Mapping[str, Any], folder: Path) -> nn.Module:
         raise InputError(f"{folder / 'config.json'} describes no {cls.__name__}: {reason}") from error
 
 
-def _weights(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The .safetensors files of a folder, without its half precision and averages. Raises InputError without any."""
     files = sorted(file for file in folder.glob("*.safetensors") if "fp16" not in file.name and "ema" not in file.name)
     files = files or sorted(folder.glob("*.safetensors"))
     if not files:
@@ -100,7 +101,7 @@ def _weights(folder: Path) -> list[Path]:
     return files
 
 
-def _shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
+def tensor_shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
     """The shapes of all tensors in these files, from their headers alone."""
     shapes: dict[str, tuple[int, ...]] = {}
     for path in files:
