@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from samplerbench.errors import InputError
 from samplerbench.methods import FAULTS
 from samplerbench.metrics.encoders.base import Encoding
+from samplerbench.networks.published.folder import read_config
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 AT_ONCE = 32  # images, since hundreds at 224x224 fill the memory
@@ -23,7 +25,8 @@ class Preparation:
     """Resizing of 8-bit images by PIL, which low-pass filters and rounds to 8 bits, a central crop, normalisation.
 
     size: (height, width), or that of the shorter side, at which the proportions stay. crop: side of the square that is
-    cut out then. mean, std: of the three channels of images in [0, 1].
+    cut out then. mean, std: of the three channels of images in [0, 1]. down: whether half a pixel of margin is rounded
+    down, as by transformers, or to the even number, as by torchvision.
     """
 
     size: tuple[int, int] | int
@@ -31,10 +34,11 @@ class Preparation:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     filter: Image.Resampling = Image.Resampling.BICUBIC
+    down: bool = False
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.size)) if isinstance(self.size, tuple) else f"shorter side {self.size}"
-        crop = f", centre {self.crop}x{self.crop}" if self.crop else ""
+        crop = f", centre {self.crop}x{self.crop}{' rounded down' * self.down}" if self.crop else ""
         mean, std = (" ".join(f"{value:g}" for value in each) for each in (self.mean, self.std))
         return f"PIL {self.filter.name.lower()} {size}{crop}, mean {mean}, std {std}"
 
@@ -52,7 +56,8 @@ class Preparation:
         found = np.asarray(pixels.resize((width, height), self.filter)).reshape(height, width, -1)
         if not self.crop:
             return found
-        top, left = (round((side - self.crop) / 2) for side in (height, width))
+        margins = (height - self.crop, width - self.crop)
+        top, left = (margin // 2 if self.down else round(margin / 2) for margin in margins)
         return found[top : top + self.crop, left : left + self.crop]
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
@@ -62,8 +67,20 @@ class Preparation:
         return int(self.size * height / shorter), int(self.size * width / shorter)
 
 
-def check_preparation(preparation: Preparation, file: object) -> Preparation:
-    """The same, if it is possible. Raises InputError, which names the file that it comes from."""
+def read_preparation(file: Path, make: Callable[[dict[str, Any]], Preparation]) -> Preparation:
+    """What `make` reads from the JSON object in a file. Raises InputError if that is no possible preparation."""
+    config = read_config(file)
+    try:
+        preparation = make(config)
+    except FAULTS as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"{file} does not say how images are prepared: {type(error).__name__}: {reason}") from error
+    _check(preparation, file)
+    return preparation
+
+
+def _check(preparation: Preparation, file: Path) -> None:
+    """Raises InputError for an impossible preparation."""
     sizes = preparation.size if isinstance(preparation.size, tuple) else (preparation.size, preparation.size)
     numbers = (*preparation.mean, *preparation.std)
     if not all(isinstance(side, int) and 1 <= side <= LARGEST for side in sizes):
@@ -74,7 +91,6 @@ def check_preparation(preparation: Preparation, file: object) -> Preparation:
         raise InputError(f"{file} has no mean and standard deviation of three channels.")
     if min(preparation.std) <= 0:
         raise InputError(f"{file} has a standard deviation of {min(preparation.std)}.")
-    return preparation
 
 
 def encoding_of(

@@ -17,7 +17,10 @@ from samplerbench.methods import FAULTS
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 READ = ("*.json", "*.safetensors", "*.txt")  # what is fetched from the hub
 BIGGEST = 2**24  # bytes of a configuration
-DEPTHS = {"layers_per_block", "num_layers", "num_single_layers", "transformer_layers_per_block", "norm_num_groups"}
+DEPTHS = {
+    "layers_per_block", "num_layers", "num_single_layers", "transformer_layers_per_block", "norm_num_groups", "depth",
+    "depths", "layers", "num_hidden_layers", "num_blocks",
+}  # fmt: skip
 
 
 def find_folder(name: str) -> Path:
@@ -62,7 +65,7 @@ def load_module(cls: type, folder: Path) -> Any:
     """
     config, files = read_config(folder / "config.json"), weight_files(folder)
     found = tensor_shapes(files)
-    _check_depth(config, len(found), folder)
+    check_depth(config, len(found), folder)
     with torch.device("meta"):
         expected = {name: tuple(value.shape) for name, value in _build(cls, config, folder).state_dict().items()}
     if found != expected:
@@ -113,7 +116,7 @@ def tensor_shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _check_depth(config: Mapping[str, Any], tensors: int, folder: Path) -> None:
+def check_depth(config: Mapping[str, Any], tensors: int, folder: Path) -> None:
     """Raises InputError for more layers than there are weights, before any are built."""
     for key in DEPTHS & config.keys():
         numbers = config[key] if isinstance(config[key], list) else [config[key]]
