@@ -12,7 +12,7 @@ from samplerbench.metrics.scoring import Scorer
 from samplerbench.sampling.measure import Batch
 
 CPU = torch.device("cpu")
-COUNT, STEPS = 300, 60
+COUNT, STEPS = 200, 60
 METRICS = ("fid", "fd[encoder=pixels]", "mind[encoder=pixels]", "fdr[encoders=digits-cnn+pixels]")
 
 
