@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import torch
 from torch import Tensor
 
 from samplerbench.methods import Plugin, Registry, Sampler, import_files, load_entry_points
@@ -13,6 +12,7 @@ from samplerbench.metrics.column import Column
 from samplerbench.networks.loaded import LoadedNetwork
 
 if TYPE_CHECKING:  # torch-fidelity takes a second to import
+    from samplerbench.metrics.encoders.base import Encoder
     from samplerbench.metrics.reference import RealFeatures
 
 # What a metric may require beside images -> what is needed, as it reads after "it needs".
@@ -66,7 +66,7 @@ class Accumulator(ABC):
 
     @abstractmethod
     def update(self, batch: Features) -> None:
-        """Add a batch."""
+        """Add a batch. With several encoders it takes the features of each, in their order."""
 
     @abstractmethod
     def columns(self) -> dict[str, float]:
@@ -88,7 +88,7 @@ class Metric(Plugin, ABC):
         """The plug-ins that its options name, whose code determines its columns too."""
         return ()
 
-    def described(self, real: RealFeatures) -> tuple[Column, ...]:
+    def described(self, real: RealFeatures, *more: RealFeatures) -> tuple[Column, ...]:
         """Its columns as a run records them: with what is known of them only once the features are."""
         return self.columns
 
@@ -97,24 +97,29 @@ class ImageMetric(Metric, ABC):
     """A metric of images, seen batch after batch through a feature extractor.
 
     needs_reference_images: whether the mean and covariance of the reference's features do not suffice.
+    needs_floor: whether it is undefined without held-out real images.
+    With several encoders, `accumulator` and `described` take the real features of each, in their order.
     """
 
     needs_reference_images: ClassVar[bool] = True
+    needs_floor: ClassVar[bool] = False
+
+    @property
+    def encoded_by(self) -> tuple[Encoder, ...]:
+        """The encoders in whose features it measures; none for the extractor of the data set."""
+        return ()
+
+    @property
+    def plugins(self):
+        return self.encoded_by
 
     @abstractmethod
-    def accumulator(self, real: RealFeatures) -> Accumulator:
+    def accumulator(self, real: RealFeatures, *more: RealFeatures) -> Accumulator:
         """A fresh accumulator for one block of images, to be compared with the real ones."""
 
     def min_samples(self, width: int) -> int:
         """The fewest images in a block that it can score with this many features."""
         return 2
-
-    def extractor(self, device: torch.device, shape: Shape) -> FeatureExtractor | None:
-        """An extractor of its own for images of this shape (C, H, W); None for that of the data set.
-
-        Raises InputError if it cannot be loaded or does not fit.
-        """
-        return None
 
 
 class SamplerMetric(Metric, ABC):

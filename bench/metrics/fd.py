@@ -43,18 +43,13 @@ class FD(ImageMetric):
         ENCODERS.get(self.encoder)  # an unknown one is an error at once
 
     @property
-    def plugins(self):
+    def encoded_by(self):
         return (ENCODERS.get(self.encoder),)
 
     def described(self, real):
-        (encoder,), (first, *others) = self.plugins, self.columns
+        (encoder,), (first, *others) = self.encoded_by, self.columns
         meaning = _meaning(encoder.meaning.replace("{", "{{").replace("}", "}}"))
         return (replace(first, label=f"FD ({real.extractor.label})", meaning=meaning), *others)
-
-    def extractor(self, device, shape):
-        (encoder,) = self.plugins
-        made = encoder.load(shape, device)
-        return replace(made, name=f"encoder {encoder.name}", label=made.label or encoder.name)
 
     def accumulator(self, real):
         return frechet("fd", real)

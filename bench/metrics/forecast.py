@@ -31,15 +31,14 @@ class ScoringPace:
 
 def scoring_pace(scorer: Scorer, samples: int) -> ScoringPace:
     """Time the extractors of a sweep on a batch. Raises whatever they raise."""
-    paces = [
-        _pace(real, _columns(scorer, real), samples) for real in dict.fromkeys(real for _, real in scorer.of_images)
-    ]
+    distinct = dict.fromkeys(real for _, reals in scorer.of_images for real in reals)
+    paces = [_pace(real, _columns(scorer, real), samples) for real in distinct]
     return ScoringPace(*(sum(getattr(pace, name) for pace in paces) for name in ("image", "block", "once")))
 
 
 def _columns(scorer: Scorer, real: RealFeatures) -> list[Column]:
     """The columns of the metrics that compare with these real images."""
-    return [column for metric, compared in scorer.of_images if compared is real for column in metric.columns]
+    return [column for metric, reals in scorer.of_images if real in reals for column in metric.columns]
 
 
 def _pace(real: RealFeatures, columns: list[Column], samples: int) -> ScoringPace:

@@ -1,7 +1,6 @@
 """Scoring: the reference and the metrics of a sweep, the scores of a cell, and the columns of its row."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import product
 from math import isfinite
@@ -10,15 +9,14 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from samplerbench.data.dataset import DATASETS, Dataset, Images, digest
+from samplerbench.data.dataset import Dataset, Images, digest
 from samplerbench.data.files import FileData
-from samplerbench.data.reference import PREFIX, GivenStatistics, read_statistics, replace_reference
+from samplerbench.data.reference import PREFIX, read_statistics, replace_reference
 from samplerbench.data.unseen import Unseen
 from samplerbench.errors import InputError
 from samplerbench.methods import Sampler
 from samplerbench.metrics.base import (
     METRICS,
-    REQUIREMENTS,
     Accumulator,
     FeatureExtractor,
     ImageMetric,
@@ -26,8 +24,10 @@ from samplerbench.metrics.base import (
     SamplerMetric,
 )
 from samplerbench.metrics.column import Column
+from samplerbench.metrics.encoders.base import Encoder, prepared
 from samplerbench.metrics.extractors import INCEPTION, Extractor, Pixels, UnusedInception, inception_file
 from samplerbench.metrics.reference import RealFeatures
+from samplerbench.metrics.suitable import Compared, check_distinct, check_enough, check_given, check_requirements
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.measure import Batch
 from samplerbench.statistics import half_width
@@ -57,30 +57,32 @@ class Scorer:
         """
         specs, self.notes = (metrics, []) if metrics else default_metrics(dataset, download)
         self.metrics = [METRICS.get(spec) for spec in specs]
-        _check_distinct(self.metrics)
-        _check_requirements(self.metrics, dataset)
+        check_distinct(self.metrics)
+        check_requirements(self.metrics, dataset)
         self.given = read_statistics(reference) if reference and reference.startswith(PREFIX) else None
         self.images = dataset.load(data_root, download)
         if reference and not self.given:
             self.images = replace_reference(self.images, reference, same=reference == str(dataset))
-        own = {metric: self._own(metric, device) for metric in self.metrics if isinstance(metric, ImageMetric)}
+        of_images = [metric for metric in self.metrics if isinstance(metric, ImageMetric)]
+        self.of_samplers = [metric for metric in self.metrics if isinstance(metric, SamplerMetric)]
+        encoded = self._encoded(of_images, device)
         logits = any("logits" in metric.requires for metric in self.metrics)
-        needed = None in own.values() or any(isinstance(each, SamplerMetric) and each.features for each in self.metrics)
+        needed = any(not metric.encoded_by for metric in of_images) or any(each.features for each in self.of_samplers)
         self.extractor = _extractor(dataset, device, download, logits, needed)
         self.real = RealFeatures(self.images, self.extractor, self.given)
-        self.of_images = [(metric, RealFeatures(self.images, extractor, self.given) if extractor else self.real)
-                          for metric, extractor in own.items()]  # fmt: skip
-        self.of_samplers = [metric for metric in self.metrics if isinstance(metric, SamplerMetric)]
-        _check_enough(self.of_images, samples)
+        self.of_images: list[Compared] = [
+            (metric, tuple(encoded[encoder] for encoder in metric.encoded_by) or (self.real,)) for metric in of_images
+        ]
+        check_enough(self.of_images, samples)
         if self.given:
-            _check_given(self.of_images, self.given)
+            check_given(self.of_images, self.given)
         self.facts = self._facts(dataset, samples, seeds, balanced)
 
     @property
     def columns(self) -> list[Column]:
         """The columns of all metrics."""
-        real: dict[Metric, RealFeatures] = dict(self.of_images)
-        return [column for metric in self.metrics for column in metric.described(real.get(metric, self.real))]
+        reals: dict[Metric, tuple[RealFeatures, ...]] = dict(self.of_images)
+        return [column for metric in self.metrics for column in metric.described(*reals.get(metric, (self.real,)))]
 
     @property
     def specs(self) -> list[str]:
@@ -103,20 +105,27 @@ class Scorer:
                 columns.setdefault(name, []).append(value)
         return columns
 
-    def _own(self, metric: ImageMetric, device: torch.device) -> FeatureExtractor | None:
-        """The metric's own extractor, if it has one. Raises InputError if that cannot be used on these images."""
+    def _encoded(self, metrics: list[ImageMetric], device: torch.device) -> dict[Encoder, RealFeatures]:
+        """The real images in the features of each encoder, which is loaded once for all metrics that name it.
+
+        Raises InputError if one cannot be used on these images.
+        """
         channels, height, width = self.images.reference.shape[1:]
-        own = metric.extractor(device, (channels, height, width))
-        if own and self.images.exact and not own.exact:
-            raise InputError(
-                f"{metric} takes images of 256 levels, and data with a closed form are not quantised: measure fid, "
-                "which is in pixels there."
-            )
-        return own
+        found: dict[Encoder, RealFeatures] = {}
+        for metric, encoder in [(each, encoder) for each in metrics for encoder in each.encoded_by]:
+            if encoder in found:
+                continue
+            encoding = prepared(encoder, (channels, height, width), device)
+            if self.images.exact and not encoding.exact:
+                raise InputError(
+                    f"{metric} takes images of 256 levels, and data with a closed form are not quantised: measure fid, "
+                    "which is in pixels there."
+                )
+            found[encoder] = RealFeatures(self.images, encoding, self.given)
+        return found
 
     def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int], balanced: bool) -> dict[str, object]:
         """Everything that must match for two scores to be comparable."""
-        others = [real.extractor for _, real in self.of_images if real is not self.real]
         facts: dict[str, object] = {
             "dataset": "own images" if isinstance(dataset, FileData | Unseen) else str(dataset),  # not where they lie
             "data": self.images.digest,
@@ -131,7 +140,7 @@ class Scorer:
             "quantisation": "none" if self.images.exact else "round to uint8",
             "labels": BALANCED if balanced else INDEPENDENT,
         }
-        return facts | {extractor.name: f"{extractor.width} features {extractor.digest}" for extractor in others}
+        return facts | _encoders(real for _, reals in self.of_images for real in reals if real is not self.real)
 
 
 def default_metrics(dataset: Dataset, download: bool) -> tuple[Sequence[str], list[str]]:
@@ -169,11 +178,11 @@ class SpeedOnly:
 class CellScorer:
     """The scores of a cell, from batches as they come. The state of a block is dropped when the next one begins."""
 
-    def __init__(self, metrics: list[tuple[ImageMetric, RealFeatures]]):
+    def __init__(self, metrics: list[Compared]):
         self._metrics = metrics
         self._scores: dict[int, dict[str, float]] = {}
         self._block: int | None = None
-        self._current: list[tuple[RealFeatures, Accumulator]] = []
+        self._current: list[tuple[tuple[RealFeatures, ...], Accumulator]] = []
 
     @torch.inference_mode()
     def add(self, batch: Batch) -> None:
@@ -183,11 +192,12 @@ class CellScorer:
         if batch.block != self._block:
             self._finish()
             self._block = batch.block
-            self._current = [(real, metric.accumulator(real)) for metric, real in self._metrics]
-        seen = {real: real.extractor.extract(batch.images) for real in dict.fromkeys(real for real, _ in self._current)}
+            self._current = [(reals, metric.accumulator(*reals)) for metric, reals in self._metrics]
+        distinct = dict.fromkeys(real for reals, _ in self._current for real in reals)
         labels = None if batch.labels is None else batch.labels.cpu()
-        for real, accumulator in self._current:
-            accumulator.update(seen[real]._replace(labels=labels))
+        seen = {real: real.extractor.extract(batch.images)._replace(labels=labels) for real in distinct}
+        for reals, accumulator in self._current:
+            accumulator.update(*(seen[real] for real in reals))
 
     @torch.inference_mode()
     def columns(self) -> dict[str, list[float]]:
@@ -223,26 +233,6 @@ def summarise(scores: dict[str, list[float]], columns: Sequence[Column]) -> dict
     return row | {"scores_per_seed": json.dumps(per_seed)}
 
 
-def _check_distinct(metrics: list[Metric]) -> None:
-    twice = [name for name, count in Counter(metric.name for metric in metrics).items() if count > 1]
-    if twice:
-        raise InputError(f"--metrics names {twice[0]!r} twice, but a row has room for one: leave one of them out.")
-
-
-def _check_requirements(metrics: list[Metric], dataset: Dataset) -> None:
-    """Raises InputError for a metric that requires what the data set does not provide."""
-    exact = dataset.distribution is not None
-    provided = {"teacher"} | ({"exact"} if exact else {"logits"}) | ({"labels"} if dataset.classified else set())
-    for metric in metrics:
-        for missing in sorted(metric.requires - provided):
-            advice = "leave it out of --metrics"
-            if missing == "exact":
-                known = ", ".join(name for name in DATASETS.complete() if DATASETS.get(name).distribution)
-                advice = f"choose --dataset {known}"
-            needed = REQUIREMENTS.get(missing, missing)
-            raise InputError(f"{metric} needs {needed}, which {dataset.name} does not have: {advice}.")
-
-
 def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: bool, needed: bool) -> FeatureExtractor:
     """The data set's extractor. needed: whether any metric uses its features; if not, Inception needs no weights."""
     if dataset.distribution:
@@ -252,26 +242,12 @@ def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: b
     return Extractor(dataset.extractor, device, download, logits)
 
 
-def _check_given(metrics: list[tuple[ImageMetric, RealFeatures]], given: GivenStatistics) -> None:
-    """Raises InputError for metrics that a mean and a covariance do not suffice for, or of other features."""
-    for metric, real in metrics:
-        if metric.needs_reference_images:
-            raise InputError(f"{metric} compares with images, and {given.file} is their mean and covariance alone.")
-        if real.extractor.width != len(given.moments.mean):
-            raise InputError(
-                f"{given.file} describes {len(given.moments.mean)} features, and {metric} has {real.extractor.width} "
-                f"({real.extractor.name})."
-            )
-
-
-def _check_enough(metrics: list[tuple[ImageMetric, RealFeatures]], samples: int) -> None:
-    for metric, real in metrics:
-        fewest = metric.min_samples(real.extractor.width)
-        if samples < fewest:
-            raise InputError(
-                f"{metric} needs at least {fewest} images in a seed block, not {samples}: "
-                "raise --samples, or leave it out of --metrics."
-            )
+def _encoders(reals: Iterable[RealFeatures]) -> dict[str, str]:
+    """The encoders as the protocol records them: by name, the width and the hash of each."""
+    found: dict[str, set[str]] = {}
+    for extractor in (real.extractor for real in reals):
+        found.setdefault(extractor.name, set()).add(f"{extractor.width} features {extractor.digest}")
+    return {name: "; ".join(sorted(described)) for name, described in found.items()}
 
 
 def _rounded(value: float) -> float | None:

@@ -12,7 +12,7 @@ NAMES = {
     "floor_images": "number of images for the floor",
     "extractor_digest": "hash of the extractor",
     "features": "number of features",
-    "dinov2": "weights of DINOv2",
+    "dinov2": "weights of DINOv2",  # of fd_dinov2, a metric of runs before 0.2
 }
 # Facts that follow from another one: if that differs, these are not mentioned.
 IMPLIED = {

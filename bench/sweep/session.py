@@ -53,10 +53,11 @@ class Session:
         self.suite = suite
         self.prepared = prepare(sweep)
         self.jobs = self.prepared.jobs
-        metrics = [column.name for name in METRICS.names() for column in METRICS.lookup(name).columns]
+        registered = [column.name for name in METRICS.names() for column in METRICS.lookup(name).columns]
+        measured = [column.name for column in self.prepared.scorer.columns]
         key = fingerprint(asdict(self.prepared.sweep))
         output = self.prepared.sweep.output or default_output(self.prepared.sweep, key)
-        self.store = RunDirectory(Path(output), metrics)
+        self.store = RunDirectory(Path(output), dict.fromkeys([*registered, *measured]))
         self.pending = self._pending()
 
     def execute(self) -> Iterator[Note | CellStarted | CellFinished]:

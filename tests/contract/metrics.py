@@ -1,7 +1,7 @@
 """What every metric keeps. Each check takes a metric and raises AssertionError with the reason."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from math import isfinite, isnan, nan
 from typing import Any
@@ -10,11 +10,12 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
-from samplerbench.data.dataset import DATASETS, quantised
+from samplerbench.data.dataset import DATASETS, Images, quantised
 from samplerbench.errors import InputError
 from samplerbench.methods import RECIPES, Sampler
 from samplerbench.metrics.base import METRICS, REQUIREMENTS, Features, ImageMetric, Metric, SamplerMetric
 from samplerbench.metrics.column import BLOCKS, Column
+from samplerbench.metrics.encoders.base import prepared
 from samplerbench.metrics.extractors import Extractor, Pixels
 from samplerbench.metrics.reference import RealFeatures
 from samplerbench.networks.checkpoints import load_network
@@ -87,7 +88,8 @@ def owns_its_columns(metric: Metric) -> None:
 def fills_the_columns_it_declares(metric: Metric) -> None:
     """Its columns are those it declares, no more and no fewer, and they are numbers."""
     found = _values(metric)
-    declared = {column.name for column in metric.columns}
+    columns = metric.described(*_reals(metric)) if isinstance(metric, ImageMetric) else metric.columns
+    declared = {column.name for column in columns}
     assert not found.keys() - declared, f"{metric} fills {sorted(found.keys() - declared)}, which it does not declare"
     assert not declared - found.keys(), f"{metric} declares {sorted(declared - found.keys())}, but does not fill them"
     for name, value in found.items():
@@ -117,18 +119,18 @@ def scores_the_same_in_any_batches(metric: ImageMetric) -> None:
 
 def scores_each_block_by_itself(metric: ImageMetric) -> None:
     """An accumulator knows nothing of the images that another one sees."""
-    images, noise, real = _samples(metric), _noise(metric), _real(metric)
-    first, second = metric.accumulator(real), metric.accumulator(real)
-    for ours, theirs in zip(_batches(real, images, 100), _batches(real, noise, 100), strict=True):
-        first.update(ours)
-        second.update(theirs)
+    images, noise, reals = _samples(metric), _noise(metric), _reals(metric)
+    first, second = metric.accumulator(*reals), metric.accumulator(*reals)
+    for ours, theirs in zip(_batches(reals, images, 100), _batches(reals, noise, 100), strict=True):
+        first.update(*ours)
+        second.update(*theirs)
     second.columns()
     assert first.columns() == _score(metric, images, 100), f"{metric}: images of one block change the score of another"
 
 
 def scores_the_fewest_images_it_accepts(metric: ImageMetric) -> None:
     """`min_samples` images are enough for finite values."""
-    fewest, images = metric.min_samples(_real(metric).width), _samples(metric)
+    fewest, images = max(metric.min_samples(real.width) for real in _reals(metric)), _samples(metric)
     values = _score(metric, images.repeat(-(-fewest // len(images)), 1, 1, 1)[:fewest])
     bad = [name for name, value in values.items() if not isfinite(value)]
     assert not bad, f"{metric}: {bad[0]} is {values[bad[0]]} for {fewest} images, which min_samples says are enough"
@@ -137,7 +139,7 @@ def scores_the_fewest_images_it_accepts(metric: ImageMetric) -> None:
 def tells_real_images_from_faulty_ones(metric: ImageMetric) -> None:
     """In the declared direction, real images score better than noise, one image repeated, or training images."""
     column, images = metric.columns[0], _real_images(metric)
-    copies = _real(metric).images.train[: len(images)]
+    copies = _images(metric).train[: len(images)]
     faulty = {"noise": _noise(metric), "one image repeated": images[:1].expand_as(images), "training images": copies}
     good = _score(metric, images).get(column.name, nan)
     scores = {name: _score(metric, each).get(column.name, nan) for name, each in faulty.items()}
@@ -184,48 +186,52 @@ def _evaluate(metric: SamplerMetric, steps: int) -> dict[str, float]:
 @torch.inference_mode()
 def _score(metric: ImageMetric, images: Tensor, size: int = TRIED) -> dict[str, float]:
     """The columns for images in batches of a size."""
-    real = _real(metric)
-    accumulator = metric.accumulator(real)
-    for batch in _batches(real, images, size):
-        accumulator.update(batch)
+    reals = _reals(metric)
+    accumulator = metric.accumulator(*reals)
+    for batch in _batches(reals, images, size):
+        accumulator.update(*batch)
     return accumulator.columns()
 
 
-def _batches(real: RealFeatures, images: Tensor, size: int) -> Iterator[Features]:
-    """What a metric sees of images whose labels are those of the held-out ones."""
-    seen = real.extractor.extract(images)
-    labels = real.images.test_labels[: len(images)]
+def _batches(reals: Sequence[RealFeatures], images: Tensor, size: int) -> Iterator[list[Features]]:
+    """What a metric sees, with each of its encoders, of images whose labels are those of the held-out ones."""
+    labels = reals[0].images.test_labels[: len(images)]
+    seen = [real.extractor.extract(images)._replace(labels=labels) for real in reals]
     for start in range(0, len(images), size):
         part = slice(start, start + size)
-        yield Features(seen.features[part], None if seen.logits is None else seen.logits[part], labels[part])
+        yield [Features(*(None if each is None else each[part] for each in features)) for features in seen]
 
 
 def _real_images(metric: ImageMetric) -> Tensor:
     """Held-out images."""
-    return _real(metric).images.test[:TRIED]
+    return _images(metric).test[:TRIED]
 
 
 def _samples(metric: ImageMetric) -> Tensor:
     """Held-out images with a little noise, so that none equals a real one: then rounding decides on no neighbour."""
     real, noise = _real_images(metric).double(), _noise(metric).double()
-    return (0.9 * real + 0.1 * noise).to(_real(metric).images.test.dtype)
+    return (0.9 * real + 0.1 * noise).to(_images(metric).test.dtype)
 
 
 def _noise(metric: ImageMetric) -> Tensor:
     """As many images of the noise that samplers start from."""
-    images = _real(metric).images
+    images = _images(metric)
     return quantised(normal(TRIED, *images.test.shape[1:]), images.exact)
 
 
-def _real(metric: ImageMetric) -> RealFeatures:
-    """Real images through the metric's own extractor, or through one that fits what it requires."""
+def _images(metric: ImageMetric) -> Images:
+    return _features(exact="exact" in metric.requires).images
+
+
+def _reals(metric: ImageMetric) -> tuple[RealFeatures, ...]:
+    """Real images through the metric's encoders, or through an extractor that fits what it requires."""
     real = _features(exact="exact" in metric.requires)
+    channels, height, width = real.images.test.shape[1:]
     try:
-        channels, height, width = real.images.test.shape[1:]
-        own = metric.extractor(CPU, (channels, height, width))
+        encodings = [prepared(encoder, (channels, height, width), CPU) for encoder in metric.encoded_by]
     except InputError as error:
         raise SkipTest(str(error)) from error
-    return RealFeatures(real.images, own) if own else real
+    return tuple(RealFeatures(real.images, encoding) for encoding in encodings) or (real,)
 
 
 @cache

@@ -8,8 +8,7 @@ import pytest
 
 from samplerbench.metrics.base import METRICS, ImageMetric
 
-# DINOv2's weights cannot be shipped: test_dinov2.py.
-NAMES = [name for name in METRICS.names() if issubclass(METRICS.lookup(name), ImageMetric) and name != "fd_dinov2"]
+NAMES = [name for name in METRICS.names() if issubclass(METRICS.lookup(name), ImageMetric)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,7 +36,7 @@ def test_batches_of_any_size_give_the_same_columns(name, columns_of, real_with_l
 def test_each_column_belongs_to_one_metric_and_has_its_direction():
     columns = [column for name in METRICS.names() for column in METRICS.lookup(name).columns]
     assert len(columns) == len({column.name for column in columns})
-    lower = {"fid", "fid_inf", "fd", "fd_dinov2", "kid", "trajectory_rmse", "wasserstein"}
+    lower = {"fid", "fid_inf", "fd", "fdr", "kid", "mind", "trajectory_rmse", "wasserstein"}
     lower |= {"teacher_rmse", "teacher_feature_distance"}
     higher = {"precision", "recall", "density", "coverage", "inception_score", "class_accuracy", "novelty"}
     assert {column.name for column in columns if column.better == "lower"} == lower

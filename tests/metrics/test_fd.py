@@ -11,6 +11,7 @@ from samplerbench.data.dataset import DATASETS, Dataset, Images, to_float
 from samplerbench.errors import InputError
 from samplerbench.methods import SpecError
 from samplerbench.metrics.base import METRICS
+from samplerbench.metrics.encoders.base import ENCODERS, prepared
 from samplerbench.metrics.reference import RealFeatures
 from samplerbench.metrics.scoring import Scorer
 from samplerbench.sampling.measure import Batch
@@ -33,8 +34,7 @@ def test_it_is_the_textbook_formula_on_averaged_pixels(columns_of):
     generator, none = torch.Generator().manual_seed(0), torch.zeros(0)
     reference = torch.randint(0, 256, (700, 1, 32, 32), generator=generator, dtype=torch.uint8)
     samples = torch.randint(20, 200, (600, 1, 32, 32), generator=generator, dtype=torch.uint8)
-    metric = METRICS.get(PIXELS)
-    extractor = metric.extractor(CPU, (1, 32, 32))
+    extractor = prepared(ENCODERS.get("pixels"), (1, 32, 32), CPU)
     found = columns_of(PIXELS, RealFeatures(Images(samples, none, reference, none, True), extractor),
                        extractor(samples))  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_exact_data_are_scored_in_pixels_by_their_moments():
 
 
 def test_pixels_are_in_the_units_of_the_network(digits):
-    extractor = METRICS.get(PIXELS).extractor(CPU, (1, 8, 8))
+    extractor = prepared(ENCODERS.get("pixels"), (1, 8, 8), CPU)
     assert torch.equal(extractor(digits.test[:5]), to_float(digits.test[:5]).double().flatten(1))
 
 

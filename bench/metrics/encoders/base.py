@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -54,6 +54,12 @@ class Encoder(Plugin, ABC):
 
         Raises InputError, which says what to do, if they do not fit or a file is missing or damaged.
         """
+
+
+def prepared(encoder: Encoder, shape: Shape, device: torch.device) -> Encoding:
+    """The encoder for images of this shape (C, H, W), with the name that the protocol has. Raises InputError."""
+    made = encoder.load(shape, device)
+    return replace(made, name=f"encoder {encoder.name}", label=made.label or encoder.name)
 
 
 def check_colours(shape: Shape, encoder: str) -> None:

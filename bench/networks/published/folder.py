@@ -17,7 +17,10 @@ from samplerbench.methods import FAULTS
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 READ = ("*.json", "*.safetensors", "*.txt")  # what is fetched from the hub
 BIGGEST = 2**24  # bytes of a configuration
-DEPTHS = {"layers_per_block", "num_layers", "num_single_layers", "transformer_layers_per_block", "norm_num_groups"}
+DEPTHS = {
+    "layers_per_block", "num_layers", "num_single_layers", "transformer_layers_per_block", "norm_num_groups", "depth",
+    "depths", "layers", "num_hidden_layers", "num_blocks",
+}  # fmt: skip
 
 
 def find_folder(name: str) -> Path:
@@ -60,9 +63,9 @@ def load_module(cls: type, folder: Path) -> Any:
 
     Raises InputError if its configuration is impossible or its weights are missing, damaged or others'.
     """
-    config, files = read_config(folder / "config.json"), _weights(folder)
-    found = _shapes(files)
-    _check_depth(config, len(found), folder)
+    config, files = read_config(folder / "config.json"), weight_files(folder)
+    found = tensor_shapes(files)
+    check_depth(config, len(found), folder)
     with torch.device("meta"):
         expected = {name: tuple(value.shape) for name, value in _build(cls, config, folder).state_dict().items()}
     if found != expected:
@@ -90,7 +93,8 @@ def _build(cls: Any, config: Mapping[str, Any], folder: Path) -> nn.Module:
         raise InputError(f"{folder / 'config.json'} describes no {cls.__name__}: {reason}") from error
 
 
-def _weights(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The .safetensors files of a folder, without its half precision and averages. Raises InputError without any."""
     files = sorted(file for file in folder.glob("*.safetensors") if "fp16" not in file.name and "ema" not in file.name)
     files = files or sorted(folder.glob("*.safetensors"))
     if not files:
@@ -100,7 +104,7 @@ def _weights(folder: Path) -> list[Path]:
     return files
 
 
-def _shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
+def tensor_shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
     """The shapes of all tensors in these files, from their headers alone."""
     shapes: dict[str, tuple[int, ...]] = {}
     for path in files:
@@ -112,7 +116,7 @@ def _shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _check_depth(config: Mapping[str, Any], tensors: int, folder: Path) -> None:
+def check_depth(config: Mapping[str, Any], tensors: int, folder: Path) -> None:
     """Raises InputError for more layers than there are weights, before any are built."""
     for key in DEPTHS & config.keys():
         numbers = config[key] if isinstance(config[key], list) else [config[key]]
