@@ -2,6 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -110,7 +111,7 @@ class Dataset(Plugin, ABC):
         """Its name in paths, such as that of its checkpoints."""
         return self.name
 
-    def of_shape(self, shape: tuple[int, int, int]) -> "Dataset":
+    def of_shape(self, shape: Sequence[int]) -> "Dataset":
         """The same set for images of that shape (C, H, W), where it does not know its own."""
         return self
 

@@ -57,14 +57,20 @@ class DigitsCNNExtractor(ShippedExtractor):
     """The classifier of the digits: 64 features."""
 
     dataset, shape, width, classes = "digits", (1, 8, 8), digits_cnn.FEATURES, digits_cnn.DIGITS
-    network = staticmethod(Checkpoint.digits_cnn)
+
+    @staticmethod
+    def network(checkpoint):
+        return checkpoint.digits_cnn()
 
 
 class MNISTCNNExtractor(ShippedExtractor):
     """The classifier of MNIST's digits: 128 features."""
 
     dataset, shape, width, classes = "mnist5k", (1, 28, 28), encoder.FEATURES, 10
-    network = staticmethod(Checkpoint.encoder)
+
+    @staticmethod
+    def network(checkpoint):
+        return checkpoint.encoder()
 
 
 SHIPPED: dict[str, type[ShippedExtractor]] = {"digits-cnn": DigitsCNNExtractor, "mnist-cnn": MNISTCNNExtractor}

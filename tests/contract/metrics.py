@@ -199,7 +199,12 @@ def _batches(reals: Sequence[RealFeatures], images: Tensor, size: int) -> Iterat
     seen = [real.extractor.extract(images)._replace(labels=labels) for real in reals]
     for start in range(0, len(images), size):
         part = slice(start, start + size)
-        yield [Features(*(None if each is None else each[part] for each in features)) for features in seen]
+        yield [_part(features, part) for features in seen]
+
+
+def _part(features: Features, part: Any) -> Features:
+    """The rows of one batch."""
+    return Features(*(None if each is None else each[part] for each in features))  # type: ignore[arg-type]
 
 
 def _real_images(metric: ImageMetric) -> Tensor:

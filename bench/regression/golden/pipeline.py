@@ -42,11 +42,12 @@ def _pipeline(options: Any) -> Any:
     import diffusers
 
     torch.manual_seed(SEED)
-    unet = diffusers.UNet2DModel(
+    unet: Any = diffusers.UNet2DModel(
         sample_size=16, in_channels=3, out_channels=3, layers_per_block=1, block_out_channels=(32, 64),
         norm_num_groups=8, down_block_types=("DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D"), attention_head_dim=8,
-    ).eval()  # fmt: skip
+    )  # fmt: skip
+    unet.eval()
     scheduler = getattr(diffusers, options["scheduler"])(**options["config"])
     pipeline = getattr(diffusers, PIPELINES[options["scheduler"]])(unet, scheduler)
     pipeline.set_progress_bar_config(disable=True)
