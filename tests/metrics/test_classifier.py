@@ -28,7 +28,7 @@ def test_the_inception_score_lies_between_one_and_the_number_of_classes(columns_
 def test_class_accuracy_compares_each_image_with_its_label(real_with_logits, digits):
     labels = image_labels(3, range(300), 10)
     match = torch.stack([(digits.train_labels == label).nonzero()[0, 0] for label in labels])
-    scoring = CellScorer([(METRICS.get("class_accuracy"), real_with_logits)])
+    scoring = CellScorer([(METRICS.get("class_accuracy"), (real_with_logits,))])
     indices = torch.arange(300).split((100, 1, 199))
     for part in indices:
         scoring.add(Batch(3, part, digits.train[match[part]], labels[part]))
