@@ -198,8 +198,12 @@ def _batches(reals: Sequence[RealFeatures], images: Tensor, size: int) -> Iterat
     labels = reals[0].images.test_labels[: len(images)]
     seen = [real.extractor.extract(images)._replace(labels=labels) for real in reals]
     for start in range(0, len(images), size):
-        part = slice(start, start + size)
-        yield [Features(*(None if each is None else each[part] for each in features)) for features in seen]
+        yield [_part(features, slice(start, start + size)) for features in seen]
+
+
+def _part(whole: Features, part: slice) -> Features:
+    logits = None if whole.logits is None else whole.logits[part]
+    return Features(whole.features[part], logits, whole.labels[part])
 
 
 def _real_images(metric: ImageMetric) -> Tensor:

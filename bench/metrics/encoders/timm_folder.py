@@ -57,7 +57,7 @@ class TimmEncoder(Encoder):
                            f"timm {config['architecture']}", folder)  # fmt: skip
 
 
-def features(net: nn.Module, images: Tensor) -> Tensor:
+def features(net: Any, images: Tensor) -> Tensor:
     """The class token (B, D), or the pooled features where there is none, of prepared images (B, 3, H, W)."""
     found = net.forward_features(images)
     if getattr(net, "cls_token", None) is not None and found.ndim == 3:
