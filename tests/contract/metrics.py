@@ -198,13 +198,12 @@ def _batches(reals: Sequence[RealFeatures], images: Tensor, size: int) -> Iterat
     labels = reals[0].images.test_labels[: len(images)]
     seen = [real.extractor.extract(images)._replace(labels=labels) for real in reals]
     for start in range(0, len(images), size):
-        part = slice(start, start + size)
-        yield [_part(features, part) for features in seen]
+        yield [_part(features, slice(start, start + size)) for features in seen]
 
 
-def _part(features: Features, part: Any) -> Features:
-    """The rows of one batch."""
-    return Features(*(None if each is None else each[part] for each in features))  # type: ignore[arg-type]
+def _part(whole: Features, part: slice) -> Features:
+    logits = None if whole.logits is None else whole.logits[part]
+    return Features(whole.features[part], logits, whole.labels[part])
 
 
 def _real_images(metric: ImageMetric) -> Tensor:

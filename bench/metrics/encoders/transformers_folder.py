@@ -1,6 +1,6 @@
 """Encoders in folders that transformers saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,16 +44,19 @@ class TransformersEncoder(Encoder):
             raise InputError(f"There is no folder {self.folder!r}: give one that transformers' save_pretrained wrote.")
         preparation = read_preparation(folder / "preprocessor_config.json", _preparation)
         net = _load(folder).to(device)
-        token = any(name.rpartition(".")[2] == "cls_token" for name, _ in net.named_parameters())
         hashed = digest(*(value for _, value in sorted(net.state_dict().items())))
-        return encoding_of(lambda images: features(net, images, token), preparation, hashed, device,
+        return encoding_of(lambda images: features(net, images), preparation, hashed, device,
                            f"transformers {type(net).__name__}", folder)  # fmt: skip
 
 
-def features(net: nn.Module, images: Tensor, token: bool) -> Tensor:
+def features(net: nn.Module, images: Tensor) -> Tensor:
     """The class token (B, D), or the pooled output, of prepared images (B, 3, H, W)."""
     found = net(pixel_values=images)
-    return found.last_hidden_state[:, 0] if token else found.pooler_output.flatten(1)
+    return found.last_hidden_state[:, 0] if _has_token(net) else found.pooler_output.flatten(1)
+
+
+def _has_token(net: nn.Module) -> bool:
+    return any(name.rpartition(".")[2] == "cls_token" for name, _ in net.named_parameters())
 
 
 def _preparation(config: dict[str, Any]) -> Preparation:
@@ -110,7 +113,7 @@ def _load(folder: Path) -> nn.Module:
     except FAULTS as error:
         reason = " ".join(str(error).split())[:150]
         raise InputError(f"{folder} cannot be loaded by transformers: {type(error).__name__}: {reason}") from error
-    _check_complete(found["missing_keys"], files[0])
+    _check_complete(net, found["missing_keys"], files[0])
     return net.float().requires_grad_(False).eval()
 
 
@@ -132,8 +135,8 @@ def _check_size(net: nn.Module, shapes: dict[str, tuple[int, ...]], file: Path) 
         raise InputError(f"{file} holds {theirs} numbers, and by its config.json the model has {ours}.")
 
 
-def _check_complete(missing: set[str], file: Path) -> None:
+def _check_complete(net: nn.Module, missing: Iterable[str], file: Path) -> None:
     """Raises InputError for weights that would be random. A pooler's are not used where there is a class token."""
-    needed = sorted(name for name in missing if not name.startswith("pooler."))
+    needed = sorted(name for name in missing if not (_has_token(net) and name.startswith("pooler.")))
     if needed:
         raise InputError(f"{file} does not fit its config.json: {needed[0]} is missing.")

@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from torchvision.transforms import ToPILImage
 from transformers import (
     BitImageProcessorPil,
@@ -132,6 +133,11 @@ def test_impossible_configurations_are_errors_of_one_sentence(folder, file, chan
 def test_damaged_folders_are_errors_of_one_sentence(folder, monkeypatch):
     file = folder / "model.safetensors"
     whole = file.read_bytes()
+    weights = load_file(file)
+    weights["vit.other.weight"] = weights.pop("vit.layernorm.weight")
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"does not fit its config.json: layernorm.weight is missing"):
+        made(folder)
     file.write_bytes(whole[:1000])
     with pytest.raises(InputError, match="damaged or not a safetensors file"):
         made(folder)
