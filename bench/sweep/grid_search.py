@@ -39,9 +39,12 @@ class GridError:
         self.sampler, self.network, self.images = sampler, network, images
 
     def registered(self) -> dict[str, Tensor]:
-        """The registered grids that exist at this step count, each once: the sampler's own first."""
+        """The registered grids that exist at this step count, each once: the sampler's own first.
+
+        Of two names for the same times, the shorter one.
+        """
         found: dict[str, Tensor] = {}
-        for name in dict.fromkeys([str(self.sampler.grid), *GRIDS.names()]):
+        for name in dict.fromkeys([str(self.sampler.grid), *sorted(GRIDS.names(), key=len)]):
             try:
                 times = get_grid(name)(self.sampler.steps or 1, self.network.path)
             except SpecError:

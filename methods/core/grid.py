@@ -16,7 +16,10 @@ TIMESTEPS = 1000  # T of the discrete-time models for which leading, linspace an
 
 
 class Grid(Plugin, ABC):
-    """A time grid. It is independent of the sampler: every method can run on every grid."""
+    """A time grid. It is independent of the sampler: every method can run on every grid.
+
+    A grid that may stop above t = 0 has an option `end`, the noise level sigma / alpha where it does.
+    """
 
     def __call__(self, steps: int, path: Path) -> Tensor:
         """The times (n + 1,), float64, of n = `steps` intervals. Raises SpecError if the grid cannot make that many."""
@@ -102,10 +105,10 @@ class DDIMQuadratic(Grid):
     def times(self, steps, path):
         points = self.points or steps
         sequence = np.unique(np.floor(np.linspace(0, np.sqrt(0.8 * TIMESTEPS), points) ** 2))
-        if len(sequence) != steps or steps < 2:
+        if len(sequence) != steps:
             raise SpecError(
-                f"The grid {self} has {max(len(sequence), 2)} different timesteps for {points} points, not {steps}: "
-                f"use ddim-quadratic[points={points}] with {max(len(sequence), 2)} steps."
+                f"The grid {self} has {len(sequence)} different timesteps for {points} points, not {steps}: "
+                f"use ddim-quadratic[points={points}] with {len(sequence)} steps."
             )
         return _ending_at_data(torch.from_numpy(sequence[::-1] + 1) / TIMESTEPS)
 

@@ -2,7 +2,7 @@
 
 from abc import ABC
 from dataclasses import dataclass
-from math import expm1
+from math import expm1, isfinite
 from typing import Annotated, Literal
 
 from samplerbench.methods.core.coordinates import half_log_snr
@@ -53,7 +53,7 @@ def _with_half_curvature(weights, lambdas):
     """The weights less half of the curvature's: (phi_3 / phi_1) D2, D2 = h^2 times the second divided difference."""
     found = []
     for i, row in enumerate(weights):
-        if len(row) == 3:
+        if len(row) == 3 and all(map(isfinite, lambdas[i - 2 : i + 2])):
             older, old, now, then = lambdas[i - 2 : i + 2]
             h = then - now
             phi_1 = expm1(-h)

@@ -20,7 +20,7 @@ class IPNDM(EpsMultistep):
     is exact in sigma / alpha, not in t, so the method converges with order 2 even for `order` 4 (arXiv 2202.09778). One
     evaluation per step.
     spacing: whether the weights are those of the grid, or the ones above on any grid ("even", as published figures on
-    EDM's grid have it; of order 1 there).
+    EDM's grid have it).
     """
 
     spacing: Literal["grid", "even"] = "grid"
@@ -30,7 +30,7 @@ class IPNDM(EpsMultistep):
 
     @property
     def convergence(self) -> int:
-        return min(self.order, 2) if self.spacing == "grid" else 1
+        return min(self.order, 2)
 
     def weights(self, path, grid):
         if self.spacing == "even":

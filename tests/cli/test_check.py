@@ -62,6 +62,6 @@ def test_whatever_a_plug_in_raises_is_a_reason(fault, invoke, plugin):
 
 def test_a_name_of_two_kinds_is_the_method_and_an_unknown_one_a_sentence(invoke):
     assert invoke("check", "grid:uniform").stdout.startswith("grid uniform")
-    result = invoke("check", "dimm")
+    result = invoke("check", "ddimm")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Error: No plug-in is named 'dimm'. Did you mean 'ddim'?")
+    assert result.stderr.startswith("Error: No plug-in is named 'ddimm'. Did you mean 'ddim'?")

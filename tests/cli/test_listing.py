@@ -13,7 +13,9 @@ def rows(output: str) -> dict[str, list[str]]:
 
 def test_list_names_everything(invoke):
     output = invoke("list").output
-    expected = "ddim[eta=0.0,clip=false] pf_ode digits fashion-mnist karras[rho=7.0] cfg[weight=2.0,low=0.0,high=inf]"
+    expected = (
+        "ddim[eta=0.0,clip=false] pf_ode digits fashion-mnist karras[rho=7.0,end=none] cfg[weight=2.0,low=0.0,high=inf]"
+    )
     for name in (*expected.split(), "fid", "novelty", "fd[encoder=pixels]", "dinov2[:FILE]", "trained:FILE"):
         assert name in output
 

@@ -42,7 +42,9 @@ def falls_from_noise_to_data(grid: Grid) -> None:
             assert times.dtype == torch.float64, f"{where} makes times in {times.dtype}, not float64"
             assert times.isfinite().all(), f"{where} makes NaN or infinity"
             assert 0 < times[0] <= 1, f"{where} starts at t = {times[0]:g}: start at 1, or below"
-            assert times[-1] == 0, f"{where} ends at t = {times[-1]:g}: end at data, t = 0"
+            if getattr(grid, "end", None) is None:
+                assert times[-1] == 0, f"{where} ends at t = {times[-1]:g}: end at data, t = 0, or have an option `end`"
+            assert times[-1] >= 0, f"{where} ends at t = {times[-1]:g}: end at data, t = 0, or above"
             assert (times.diff() < 0).all(), f"{where} does not fall strictly"
 
 
