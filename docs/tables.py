@@ -131,7 +131,7 @@ def _score(row: pd.Series, metric: str) -> list[str]:
     values = json.loads(row["scores_per_seed"])[metric]
     floor = row[f"{metric}_floor"]
     text = number(row[metric]) + (spread(half_width(values)) if len(values) > 1 else "")
-    return [text, "none left" if pd.isna(floor) else number(floor)]
+    return [text, number(floor) if floor > 1e-6 else "0"]
 
 
 def _least_of_three() -> list[list[str]]:

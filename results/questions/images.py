@@ -1,6 +1,7 @@
 """Images for docs/questions.md that differ in one treatment alone: `python results/questions/images.py DIR`.
 
 floor, round: the same samples of `flow` at 10 steps, quantised as floor(255 y) and as round(255 y), y in [0, 1].
+training: the digits that the networks were trained on.
 reference, bicubic, bilinear: real digits enlarged to 32x32; the first are those that the other two are compared with.
 """
 
@@ -31,6 +32,7 @@ def main(folder: Path) -> None:
         np.save(folder / f"floor-{block}.npy", levels.floor().byte().numpy())
         np.save(folder / f"round-{block}.npy", levels.round().byte().numpy())
     real = digits.load()
+    np.save(folder / "training.npy", real.train.numpy())
     np.save(folder / "reference.npy", _enlarged(real.train, Image.Resampling.BICUBIC))
     np.save(folder / "bicubic.npy", _enlarged(real.test, Image.Resampling.BICUBIC))
     np.save(folder / "bilinear.npy", _enlarged(real.test, Image.Resampling.BILINEAR))
