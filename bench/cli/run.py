@@ -48,13 +48,16 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
         print_plans(request)
         return
     folders: list[Path] = []
-    interrupted = False
+    interrupted, cells = False, 0
     with terminable():
         for title, session in request.sessions():
             folders.append(session.store.folder)
+            cells += len(session.jobs)
             interrupted = measure_session(title, session)
             if interrupted:
                 break
+    if not cells:  # a shard without any
+        return
     folder = request.report or folders[0]
     failed = _report(folders, request.report)
     if interrupted:
