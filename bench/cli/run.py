@@ -38,6 +38,7 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
     bench run --methods flow --steps 10 --guidance 1,2,4 --metrics fid,class_accuracy
     bench run --preset cifar10 --no-quality --batch-size 8 --steps 5
     bench run few-step --samples 500 --dry-run
+    bench run --methods all --dataset mixture --output results/array --shard 3/16
     """
     from samplerbench.sweep.request import Request
 

@@ -8,7 +8,7 @@ from samplerbench.store.provenance import fingerprint
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.shard import Shard
 
-ADAPTIVE_NFE = 100  # assumed: the evaluations of an adaptive method are known only once it has run
+ADAPTIVE = 100  # steps or evaluations that are assumed of an adaptive method: they are known once it has run
 SCORING = 1  # scoring an image, counted in evaluations
 Identity = tuple[str, str, str, int, str]  # what tells the rows of a sweep apart
 
@@ -57,4 +57,9 @@ def evaluations(job: Job) -> int:
         nfe = job.sampler.nfe
     except FAULTS:  # of a defective method, whose cell fails
         return 0
-    return (ADAPTIVE_NFE if nfe is None else nfe) + SCORING
+    return (ADAPTIVE if nfe is None else nfe) + SCORING
+
+
+def steps_of(job: Job) -> int:
+    """The work of a job in steps, without running its method; 0 for one that will not be measured."""
+    return 0 if job.skip or job.fault else (job.sampler.steps or ADAPTIVE) + SCORING

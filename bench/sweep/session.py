@@ -14,7 +14,7 @@ from samplerbench.store.repository import repository
 from samplerbench.store.run_directory import RunDirectory, read_facts
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.command import own_command, relative, sources_of
-from samplerbench.sweep.dealing import evaluations, identity
+from samplerbench.sweep.dealing import identity, steps_of
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.normalise import default_output
 from samplerbench.sweep.options import Sweep
@@ -106,9 +106,13 @@ class Session:
         return facts | ({"suite": dict(self.suite)} if self.suite else {})
 
     def planned(self) -> dict[str, int]:
-        """The cells of this sweep by key, each with its evaluations for an image. Of cells with one row, the last."""
+        """The cells of this sweep by key, each with its steps, by which `bench status` estimates the time.
+
+        Steps, not evaluations: to count those would run every method before the first cell is safe. Of several cells
+        with the same row, the last one counts.
+        """
         last = {identity(job): job for job in self.jobs}
-        return {cell_key(job, self.prepared): evaluations(job) for job in last.values()}
+        return {cell_key(job, self.prepared): steps_of(job) for job in last.values()}
 
     def _pending(self) -> list[Job]:
         """The jobs that are not measured yet. Raises InputError if those that are follow another protocol."""
