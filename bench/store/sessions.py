@@ -32,7 +32,13 @@ def with_session(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[st
     """
     joined = {key: before.get(key, {}) | facts[key] for key in JOINED}
     columns = {column["name"]: column for column in (*before.get("columns", ()), *facts["columns"])}
-    return {"schema": SCHEMA, **facts, **joined, "columns": [*columns.values()], "sessions": [*sessions(before), _session(facts)]}
+    return {
+        "schema": SCHEMA,
+        **facts,
+        **joined,
+        "columns": [*columns.values()],
+        "sessions": [*sessions(before), _session(facts)],
+    }
 
 
 def sessions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

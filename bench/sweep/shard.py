@@ -32,7 +32,7 @@ class Shard:
         """The shard whose folder has this name; None for any other folder."""
         found = re.fullmatch(r"shard-(\d{1,9})-of-(\d{1,9})", name, re.ASCII)
         shard = cls(int(found[1]), int(found[2])) if found else None
-        return shard if shard and shard.index <= shard.count <= MOST else None
+        return shard if shard and 1 <= shard.index <= shard.count <= MOST else None
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
