@@ -24,8 +24,8 @@ class Status:
 
     state: running; running?, with a writer on another machine, which cannot be checked; killed, with a writer that is
     gone; stopped, with cells that are pending; finished. pending: None for runs of schema 1, which did not record it.
-    per_hour: cells measured an hour. left: seconds until the last one, by the steps of the cells. Both are None until a row is
-    written. last: seconds since then.
+    per_hour: cells measured an hour. left: seconds until the last one, by the steps of the cells. Both are None until
+    the session has written a row. last: seconds since the last row.
     """
 
     folder: Path

@@ -23,6 +23,12 @@ def rows_of(folder: str):
     return rows.sort_values(CELL_OF_RUN, ignore_index=True)
 
 
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch):
+    """Pictures take half a second each time."""
+    monkeypatch.setattr("samplerbench.report.write._draw", lambda *_: {})
+
+
 def measure(output: str, shard: str | None = None) -> None:
     """`bench run` without its report, which takes a second."""
     for _ in Session(Sweep(**OPTIONS, output=output, shard=shard)).execute():
@@ -79,8 +85,7 @@ def test_a_wrong_shard_is_one_sentence(invoke, shard):
     assert len(result.output.splitlines()) == 1
 
 
-def test_the_shards_of_a_suite_are_below_each_of_its_sweeps(invoke, monkeypatch):
-    monkeypatch.setattr("samplerbench.report.write._draw", lambda *_: {})  # takes half a second each time
+def test_the_shards_of_a_suite_are_below_each_of_its_sweeps(invoke):
     Path("two.toml").write_text(
         'data = "mixture"\nsamples = 60\nsteps = [1, 2]\n'
         '[[run]]\nname = "one"\nmethods = "ddim"\n[[run]]\nname = "two"\nmethods = "flow"\n'

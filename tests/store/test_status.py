@@ -125,5 +125,5 @@ def test_runs_are_found_below_a_folder_in_their_order_without_merged_reports(tmp
 def test_a_damaged_start_is_an_input_error(run):
     folder = run(("a", "ok", "yesterday"), utc="noon")
     hold(folder)
-    with pytest.raises(InputError, match="'noon' in run.json is damaged"):
+    with pytest.raises(InputError, match=r"'noon' in run\.json is damaged"):
         read_status(folder)

@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import chain
 
 import pytest
 
@@ -20,7 +21,7 @@ def jobs_of(**options):
 def test_every_cell_is_in_one_shard_in_the_order_of_the_sweep(count):
     jobs = jobs_of(methods=METHODS, steps="1,2,5,100", guidance="1,2")
     parts = [places(jobs, Shard(index, count)) for index in range(1, count + 1)]
-    assert sorted(sum(parts, [])) == list(range(len(jobs)))
+    assert sorted(chain(*parts)) == list(range(len(jobs)))
     assert all(part == sorted(part) for part in parts)
 
 
