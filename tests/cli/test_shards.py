@@ -40,9 +40,9 @@ def test_three_shards_merged_are_the_serial_run(invoke):
     for index in (1, 2):
         measure("out", f"{index}/3")
     status = invoke("status", "out")
-    assert status.stdout.splitlines()[-1] == "Missing from out: shard 3 of 3."
+    assert status.stdout.splitlines()[-1] == "Not among these runs of out: shard 3 of 3."
     folders = sorted(map(str, Path("out").iterdir()))
-    assert "Missing from out: shard 3 of 3." in invoke("report", *folders, "--format", "markdown").stderr
+    assert "Not among these runs of out: shard 3 of 3." in invoke("report", *folders, "--format", "markdown").stderr
 
     planned = invoke(*SWEEP, "--output", "out", "--shard", "3/3", "--dry-run").stdout
     assert invoke(*SWEEP, "--output", "out", "--shard", "3/3").exit_code == 0

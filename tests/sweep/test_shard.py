@@ -31,8 +31,10 @@ def test_the_shards_of_a_sweep_are_below_its_own_folder():
 
 
 def test_missing_shards_are_named():
-    assert [*absent(Path("out", f"shard-{index}-of-5") for index in (2, 5))] == ["Missing from out: shards 1,3-4 of 5."]
+    assert [*absent(Path("out", f"shard-{index}-of-5") for index in (2, 5))] == [
+        "Not among these runs of out: shards 1,3-4 of 5."
+    ]
     assert [*absent([Path("a/shard-1-of-2"), Path("b/shard-2-of-2")])] == [
-        "Missing from a: shard 2 of 2.", "Missing from b: shard 1 of 2.",
+        "Not among these runs of a: shard 2 of 2.", "Not among these runs of b: shard 1 of 2.",
     ]  # fmt: skip
     assert [*absent([Path("run"), Path("out/shard-1-of-1")])] == []
