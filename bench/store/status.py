@@ -80,10 +80,9 @@ def _status(folder: Path, facts: Mapping, rows: pd.DataFrame, last: float | None
     per_hour, left = None, None
     if state in (RUNNING, UNSURE) and planned and last is not None and len(fresh):
         per_hour, left = _pace(planned, fresh, open_cells or set(), now - _seconds(started), last)
-    return Status(
-        folder, state, *(int(counts.get(kind, 0)) for kind in ("ok", "failed", "skipped")),
-        None if open_cells is None else len(open_cells), per_hour, left, last, writer,
-    )  # fmt: skip
+    done, failed, skipped = (int(counts.get(status, 0)) for status in ("ok", "failed", "skipped"))
+    pending = None if open_cells is None else len(open_cells)
+    return Status(folder, state, done, failed, skipped, pending, per_hour, left, last, writer)
 
 
 def _state(writer: Writer | None, pending: set[str] | None) -> str:

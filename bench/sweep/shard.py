@@ -58,4 +58,5 @@ def absent(folders: Iterable[Path]) -> Iterator[str]:
     for (parent, count), indices in found.items():
         missing = sorted(set(range(1, count + 1)) - indices)
         if missing:
-            yield f"Not among these runs of {parent.name}: shard{'s' * (len(missing) > 1)} {ranges(missing)} of {count}."
+            shards = f"shard{'s' * (len(missing) > 1)} {ranges(missing)}"
+            yield f"Not among these runs of {parent.name}: {shards} of {count}."
