@@ -54,6 +54,7 @@ def run(
     dtype: "str | torch.dtype" = "float32",
     compile: bool = False,
     output: "str | Path | None" = None,
+    shard: str | None = None,
     save_images: bool = False,
     timing: bool = True,
     quality: bool = True,

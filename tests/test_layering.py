@@ -228,7 +228,7 @@ def modules_after(command: str) -> set[str]:
         "import samplerbench.regression.compare", "import samplerbench.regression.history",
         *(f"from samplerbench.cli.main import main; main({arguments})" for arguments in (
             ["--help"], ["--version"], ["run", "--help"], ["report", "--help"], ["compare", "--help"],
-            ["history", "--help"],
+            ["history", "--help"], ["status", "--help"],
         )),
     ],
 )  # fmt: skip

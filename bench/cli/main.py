@@ -16,6 +16,7 @@ from samplerbench.cli.report import report
 from samplerbench.cli.run import run
 from samplerbench.cli.sample import sample
 from samplerbench.cli.score import score
+from samplerbench.cli.status import status
 from samplerbench.cli.train import train
 from samplerbench.cli.tune import tune
 
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 for command in (
-    run, compare, report, score, sample, train, tune, likelihood, import_, export, golden, list_, cache, check,
+    run, compare, report, status, score, sample, train, tune, likelihood, import_, export, golden, list_, cache, check,
     selftest, history, doctor, baseline,
 ):  # fmt: skip
     main.add_command(command)

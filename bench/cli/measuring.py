@@ -50,6 +50,8 @@ def _events(title: str, session: "Session") -> Iterator[Event]:
     yield from map(Line, weights(session.prepared.networks.values()))
     yield from map(Line, session.prepared.scorer.notes)
     total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
+    if not total:
+        yield Line(f"Shard {session.prepared.sweep.shard} has no cells, since there are more shards than cells.")
     if done:
         yield Line(f"{done} of {total} cells are already measured in {session.store.folder}")
     for event in session.execute():

@@ -1,7 +1,7 @@
 """`bench run --dry-run`: the cells of a sweep as lines of fixed columns, and the totals."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -37,13 +37,18 @@ def _table(found: "Plan") -> list[str]:
     rows = [HEADINGS, *(_row(cell, found.images) for cell in found.cells)]
     if all(row[-1] == NONE for row in rows[1:]):
         rows = [row[:-1] for row in rows]
+    return aligned(rows, NUMBERS)
+
+
+def aligned(rows: Sequence[Sequence[str]], numbers: Container[int]) -> list[str]:
+    """The rows as lines of fixed columns, of which those at the places `numbers` are aligned on the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
+    return ["  ".join(_padded(row, widths, numbers)).rstrip() for row in rows]
 
 
-def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+def _padded(row: Sequence[str], widths: Sequence[int], numbers: Container[int]) -> Iterator[str]:
     for place, (text, width) in enumerate(zip(row, widths, strict=True)):
-        yield text.rjust(width) if place in NUMBERS else text.ljust(width)
+        yield text.rjust(width) if place in numbers else text.ljust(width)
 
 
 def _row(cell: "PlannedCell", images: int) -> list[str]:

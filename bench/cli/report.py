@@ -45,12 +45,16 @@ def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str, 
     \b
     bench report results/runs/digits-1a2b3c4d
     bench report results/runs/digits-1a2b3c4d results/runs/digits-5e6f7a8b --output results/both
+    bench report results/array/shard-* --output results/whole
     bench report results/runs/digits-1a2b3c4d --format latex > table.tex
     """
     if columns and form == "html":
         raise InputError("report.html holds all columns: leave out --columns.")
     from samplerbench.report.lead import led
+    from samplerbench.sweep.shard import absent
 
+    for sentence in absent(runs) if len(runs) > 1 else ():
+        click.echo(sentence, err=True)
     results = led(_results(runs, output, mixed, stored=form in ("text", "html")))
     if form == "latex":
         from samplerbench.report.latex import latex

@@ -38,6 +38,7 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
     bench run --methods flow --steps 10 --guidance 1,2,4 --metrics fid,class_accuracy
     bench run --preset cifar10 --no-quality --batch-size 8 --steps 5
     bench run few-step --samples 500 --dry-run
+    bench run --methods all --dataset mixture --output results/array --shard 3/16
     """
     from samplerbench.sweep.request import Request
 
@@ -48,13 +49,16 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
         print_plans(request)
         return
     folders: list[Path] = []
-    interrupted = False
+    interrupted, cells = False, 0
     with terminable():
         for title, session in request.sessions():
             folders.append(session.store.folder)
+            cells += len(session.jobs)
             interrupted = measure_session(title, session)
             if interrupted:
                 break
+    if not cells:  # a shard without any
+        return
     folder = request.report or folders[0]
     failed = _report(folders, request.report)
     if interrupted:

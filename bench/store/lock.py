@@ -78,6 +78,11 @@ class Lock:
         return _read(self.path) == self.writer
 
 
+def holder(path: Path) -> Writer | None:
+    """The writer that a lock names, dead or alive; None if there is no lock. Raises InputError if it is damaged."""
+    return _read(path)
+
+
 def _acquire(path: Path, writer: Writer) -> Writer | None:
     """Take the lock; returns the dead writer that it was taken from. Raises InputError if it is in use.
 

@@ -10,6 +10,7 @@ from samplerbench.errors import InputError, writing
 from samplerbench.store.columns import to_csv
 from samplerbench.store.protocol import NotComparable, differences
 from samplerbench.store.results import Results, assemble, load
+from samplerbench.store.sessions import SCHEMA
 
 DEFAULT_OUTPUT = Path("results/report")
 
@@ -59,7 +60,7 @@ def write(results: Results, runs: Sequence[Path], mixed: bool) -> None:
                 shutil.copytree(run / "raw", output / "raw" / name)
         stored = results.rows.drop(columns=["machine", "name"])
         (output / "results.csv").write_text(to_csv(stored), encoding="utf-8")
-        facts = {"command": shlex.join(command), "runs": results.facts}
+        facts = {"schema": SCHEMA, "command": shlex.join(command), "runs": results.facts}
         (output / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

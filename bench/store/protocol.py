@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from samplerbench.store.sessions import refuse_newer
+
 # Names of facts in sentences, where they differ from those in run.json.
 NAMES = {
     "data": "hash of the data",
@@ -38,13 +40,19 @@ def recorded_columns(run: Path) -> list[dict]:
 
 
 def _recorded(run: Path, key: str):
-    """The entry of protocol.json (beside a baseline) or run.json; None if neither has it."""
+    """The entry of protocol.json (beside a baseline) or run.json; None if neither has it.
+
+    Raises InputError if a newer samplerbench has written it.
+    """
     folder = run if run.is_dir() else run.parent
     for file in (folder / "protocol.json", folder / "run.json"):
         try:
-            return json.loads(file.read_text())[key]
-        except (OSError, ValueError, KeyError, TypeError):
+            facts = json.loads(file.read_text())
+        except (OSError, ValueError):
             continue
+        refuse_newer(file, facts)
+        if isinstance(facts, dict) and key in facts:
+            return facts[key]
     return None
 
 

@@ -22,7 +22,7 @@ from samplerbench.store.columns import (
 )
 from samplerbench.store.images import SavedImages
 from samplerbench.store.lock import Lock, Writer
-from samplerbench.store.sessions import with_session, wrong_facts
+from samplerbench.store.sessions import refuse_newer, with_session, wrong_facts
 from samplerbench.store.stored_rows import StoredRows, read_rows
 
 LOCK = "run.lock"
@@ -213,6 +213,7 @@ def read_facts(run: Path) -> dict:
         raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
     except ValueError as error:
         raise InputError(f"{str(path)!r} is damaged ({error}): {_WITHOUT_FACTS}") from error
+    refuse_newer(path, facts)
     for wrong in wrong_facts(facts):
         raise InputError(f"{str(path)!r} was not written by `bench run` ({wrong}): {_WITHOUT_FACTS}")
     return facts

@@ -1,8 +1,12 @@
 """run.json: what the rows of a run directory were made from, in one session or several."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from samplerbench.errors import InputError
+
+SCHEMA = 2  # of run.json and results.csv; runs of schema 1 do not say so. It rises with what older versions misread.
 # The facts of a run, with their types. A merged report has `command` and `runs`, the facts of every run by its name.
 NEEDED = {
     "command": str,
@@ -15,7 +19,7 @@ NEEDED = {
     "utc": str,
 }
 # Since then: older runs lack them, as a run without a suite lacks that.
-ADDED = {"grids": dict, "columns": list, "sessions": list, "suite": dict}
+ADDED = {"grids": dict, "columns": list, "sessions": list, "suite": dict, "schema": int, "planned": dict}
 OF_SESSION = "command suite sweep environment checkpoints grids commit utc".split()  # what the next session may change
 JOINED = ("checkpoints", "grids")
 
@@ -28,7 +32,13 @@ def with_session(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[st
     """
     joined = {key: before.get(key, {}) | facts[key] for key in JOINED}
     columns = {column["name"]: column for column in (*before.get("columns", ()), *facts["columns"])}
-    return {**facts, **joined, "columns": [*columns.values()], "sessions": [*sessions(before), _session(facts)]}
+    return {
+        "schema": SCHEMA,
+        **facts,
+        **joined,
+        "columns": [*columns.values()],
+        "sessions": [*sessions(before), _session(facts)],
+    }
 
 
 def sessions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -39,6 +49,16 @@ def sessions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _session(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: facts[key] for key in OF_SESSION if key in facts}
+
+
+def refuse_newer(path: Path, facts: Any) -> None:
+    """Raise InputError if a newer samplerbench has written this run.json, whose meaning may have changed."""
+    schema = facts.get("schema") if isinstance(facts, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise InputError(
+            f"{str(path)!r} was written by a newer samplerbench (schema {schema}, and this version reads up to "
+            f"{SCHEMA}): update samplerbench."
+        )
 
 
 def wrong_facts(facts: Any) -> Iterator[str]:

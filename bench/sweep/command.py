@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from samplerbench.networks.loaded import LoadedNetwork
 
 # The job says these itself, or they do not affect the result.
-NOT_COPIED = {"methods", "model", "steps", "nfe", "grid", "guidance", "output", "save_images"}
+NOT_COPIED = {"methods", "model", "steps", "nfe", "grid", "guidance", "output", "shard", "save_images"}
 
 
 def command_of(job: Job, sweep: CheckedSweep) -> str:

@@ -4,7 +4,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from samplerbench.models import PRESETS
 from samplerbench.networks.devices import DTYPES
 from samplerbench.networks.model import get_model
 from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK
+from samplerbench.store.provenance import fingerprint
 from samplerbench.sweep.options import CheckedSweep, Counts, Sweep
+from samplerbench.sweep.shard import Shard
 
 DEFAULT_STEPS = (10, 50)
 DEFAULT_SAMPLES = 1000
@@ -55,6 +57,7 @@ def normalise(sweep: Sweep) -> CheckedSweep:
         "metrics": parsed_metrics(sweep.metrics),
         "model": None if sweep.model is None else _models(sweep.model),
         "guidance": None if sweep.guidance is None else _guidances(sweep.guidance),
+        "shard": None if sweep.shard is None else str(Shard.parse(sweep.shard)),
     }
     paths = {name: given[name] and str(given[name]) for name in ("output", "weights", "data_root")}
     checked = CheckedSweep(**given | parsed | paths)
@@ -227,9 +230,14 @@ def _whole(text: str | int, option: str) -> int:
     raise InputError(f"{option} takes whole numbers separated by commas, not {text!r}.")
 
 
-def default_output(sweep: CheckedSweep, key: str) -> Path:
-    """The same directory for the same command, so that repeating it resumes. key: the sweep's hash."""
-    return runs_folder(str(sweep.dataset or sweep.preset or "model"), key)
+def default_output(sweep: CheckedSweep) -> Path:
+    """The same directory for the same command, so that repeating it resumes."""
+    return runs_folder(str(sweep.dataset or sweep.preset or "model"), fingerprint(hashed(sweep)))
+
+
+def hashed(sweep: CheckedSweep) -> dict[str, Any]:
+    """The options as the hash in the name of a folder has them: all shards of a sweep are below one folder."""
+    return {name: value for name, value in asdict(sweep).items() if name != "shard"}
 
 
 def runs_folder(name: str, key: str) -> Path:

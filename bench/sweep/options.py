@@ -94,6 +94,13 @@ class Sweep:
     output: str | Path | None = field(
         default=None, metadata={"help": "Run directory.", "metavar": "DIR", "shown": "the same for the same command"}
     )
+    shard: str | None = field(
+        default=None,
+        metadata={
+            "help": "Measure the I-th of N parts of the cells, into DIR/shard-I-of-N; see docs/scale.md.",
+            "metavar": "I/N",
+        },
+    )
     save_images: bool = field(
         default=False, metadata={"help": "Keep all images, as images/CELL-BLOCK.npy in the run directory."}
     )

@@ -17,9 +17,11 @@ from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.networks.model import get_model, load_model
 from samplerbench.networks.teachers import with_teachers
 from samplerbench.store.provenance import environment, fingerprint
+from samplerbench.sweep.dealing import places
 from samplerbench.sweep.jobs import Job, expand
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import CheckedSweep, Sweep
+from samplerbench.sweep.shard import Shard
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,14 @@ def prepare(options: Sweep) -> Prepared:
     device = pick_device(sweep.device)
     models = load_models(sweep, device)
     jobs = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
+    whole = _prepare_all(sweep, jobs, models, device)
+    return _part(whole, places(jobs, Shard.parse(sweep.shard))) if sweep.shard else whole
+
+
+def _prepare_all(
+    sweep: CheckedSweep, jobs: Sequence[Job], models: Mapping[str, LoadedNetwork], device: torch.device
+) -> Prepared:
+    """The whole sweep: every shard checks and loads all of it, so that all of them find the same wrong input."""
     jobs, networks = _load_networks(jobs, models, sweep, device)
     if sweep.labels == "balanced":
         networks = {name: replace(network, balanced=True) for name, network in networks.items()}
@@ -91,6 +101,13 @@ def prepare(options: Sweep) -> Prepared:
     }
     networks = with_teachers(networks, guidances, dataset, sweep.weights, needed=bool(scorer.needs("teacher")))
     return Prepared(sweep, device, jobs, networks, scorer)
+
+
+def _part(whole: Prepared, mine: Sequence[int]) -> Prepared:
+    """The jobs at these places, with their networks alone, so that the others need no memory."""
+    jobs = [whole.jobs[place] for place in mine]
+    needed = {job.recipe for job in jobs}
+    return replace(whole, jobs=jobs, networks={name: each for name, each in whole.networks.items() if name in needed})
 
 
 def load_models(sweep: CheckedSweep, device: torch.device) -> dict[str, LoadedNetwork]:

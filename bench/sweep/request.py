@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from samplerbench.errors import InputError, WriteError
 from samplerbench.methods import SpecError
 from samplerbench.models import CheckpointError
 from samplerbench.store.provenance import fingerprint
-from samplerbench.sweep.normalise import normalise, runs_folder
+from samplerbench.sweep.normalise import hashed, normalise, runs_folder
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import Session
+from samplerbench.sweep.shard import Shard
 from samplerbench.sweep.suite import REPORT, Suite, SuiteSweep
 from samplerbench.sweep.suite_options import error_at
 
@@ -45,8 +46,14 @@ class Request:
 
     @property
     def report(self) -> Path | None:
-        """The folder of the report on all sweeps; None if there is one sweep, which is a run like any other."""
-        return self.folder / REPORT if self.suite and self.parts[0].title else None
+        """The folder of the report on all sweeps; None if there is one sweep, which is a run like any other.
+
+        A shard has a report of its own, since others may be written at the same time.
+        """
+        if not (self.suite and self.parts[0].title):
+            return None
+        shard = self.parts[0].sweep.shard
+        return self.folder / (f"{REPORT}-{Shard.parse(shard).folder}" if shard else REPORT)
 
     def sessions(self) -> Iterator[tuple[str, Session]]:
         """The title and the session of each sweep, opened one after another: a network is held while it is measured.
@@ -69,7 +76,7 @@ class Request:
         options = []
         for sweep, source in zip(sweeps, self.suite.sweeps, strict=True):
             with self._placed(source):
-                options.append(asdict(normalise(sweep)))
+                options.append(hashed(normalise(sweep)))
         return Path(sweeps[0].output or runs_folder(self.suite.name, fingerprint(options)))
 
     @contextmanager

@@ -9,16 +9,18 @@ from samplerbench.errors import InputError
 from samplerbench.metrics.base import METRICS
 from samplerbench.sampling.measure import PICTURED, CellProgress, Measurement
 from samplerbench.store.protocol import differences
-from samplerbench.store.provenance import commit, fingerprint, utc_now
+from samplerbench.store.provenance import commit, utc_now
 from samplerbench.store.repository import repository
 from samplerbench.store.run_directory import RunDirectory, read_facts
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.command import own_command, relative, sources_of
+from samplerbench.sweep.dealing import identity, steps_of
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.normalise import default_output
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.prepare import prepare
 from samplerbench.sweep.row import measure_row
+from samplerbench.sweep.shard import placed
 
 PATHS = ("output", "weights", "data_root", "dataset", "reference")  # options of a sweep
 
@@ -55,9 +57,9 @@ class Session:
         self.jobs = self.prepared.jobs
         registered = [column.name for name in METRICS.names() for column in METRICS.lookup(name).columns]
         measured = [column.name for column in self.prepared.scorer.columns]
-        key = fingerprint(asdict(self.prepared.sweep))
-        output = self.prepared.sweep.output or default_output(self.prepared.sweep, key)
-        self.store = RunDirectory(Path(output), dict.fromkeys([*registered, *measured]))
+        sweep = self.prepared.sweep
+        folder = placed(Path(sweep.output or default_output(sweep)), sweep.shard)
+        self.store = RunDirectory(folder, dict.fromkeys([*registered, *measured]))
         self.pending = self._pending()
 
     def execute(self) -> Iterator[Note | CellStarted | CellFinished]:
@@ -99,8 +101,18 @@ class Session:
             "commit": commit(),
             "repository": repository(),
             "utc": utc_now(),
+            "planned": self.planned(),
         }
         return facts | ({"suite": dict(self.suite)} if self.suite else {})
+
+    def planned(self) -> dict[str, int]:
+        """The cells of this sweep by key, each with its steps, by which `bench status` estimates the time.
+
+        Steps, not evaluations: to count those would run every method before the first cell is safe. Of several cells
+        with the same row, the last one counts.
+        """
+        last = {identity(job): job for job in self.jobs}
+        return {cell_key(job, self.prepared): steps_of(job) for job in last.values()}
 
     def _pending(self) -> list[Job]:
         """The jobs that are not measured yet. Raises InputError if those that are follow another protocol."""

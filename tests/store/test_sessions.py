@@ -1,6 +1,14 @@
 """run.json keeps what every session did."""
 
-from samplerbench.store.sessions import sessions, with_session
+import json
+
+import pytest
+
+from samplerbench.errors import InputError
+from samplerbench.store.protocol import protocol_facts
+from samplerbench.store.results import load
+from samplerbench.store.run_directory import RunDirectory, read_facts
+from samplerbench.store.sessions import SCHEMA, sessions, with_session
 
 
 def test_each_session_is_kept_and_the_weights_are_those_of_all(facts):
@@ -20,3 +28,20 @@ def test_an_older_run_recorded_its_last_session(facts):
     older = {key: value for key, value in facts.items() if key != "grids"}
     assert [session["command"] for session in sessions(older)] == ["bench run --methods a"]
     assert len(with_session(older, facts)["sessions"]) == 2
+
+
+def test_a_run_of_a_newer_version_is_refused_by_every_reader_and_an_older_one_is_read(tmp_path, facts, fill):
+    fill(tmp_path, {"method": "a", "cell": "1", "status": "ok"})
+    path = tmp_path / "run.json"
+    written = json.loads(path.read_text())
+    assert written["schema"] == SCHEMA
+    path.write_text(json.dumps({key: value for key, value in written.items() if key != "schema"}))
+    assert load(tmp_path).rows["method"].tolist() == ["a"]
+    path.write_text(json.dumps({"schema": SCHEMA + 1, "another": "layout"}))
+    message = rf"newer samplerbench \(schema {SCHEMA + 1}, .* up to {SCHEMA}\): update samplerbench"
+    for read in (load, RunDirectory, read_facts, protocol_facts):
+        with pytest.raises(InputError, match=message):
+            read(tmp_path)
+    path.write_text(json.dumps(written | {"schema": "two"}))
+    with pytest.raises(InputError, match="its 'schema' is damaged"):
+        read_facts(tmp_path)

@@ -143,7 +143,7 @@ HOSTILE = {
     "duplicate key": ("steps = 2\nnfe = 3\nsteps = 4", 3, "no valid TOML"),
     "duplicate spelling": ("batch_size = 2\nbatch-size = 3", 2, "batch_size is given twice"),
     "unknown key": ("methods = 'ddim'\n# step\nstep = 3", 3, "no option is named 'step'. Did you mean 'steps'?"),
-    "unknown key of a run": ("seeds = 0\n[[run]]\nseeds = 1\n[[run]]\nsead = 2", 5, "Did you mean 'seeds'?"),
+    "unknown key of a run": ("seeds = 0\n[[run]]\nseeds = 1\n[[run]]\nseedz = 2", 5, "Did you mean 'seeds'?"),
     "negation": ("no-timing = true", 1, "Did you mean 'timing'?"),
     "number for text": ("\n\nmethods = 3", 3, "methods takes text, or a list of these, not 3."),
     "text for a switch": ("steps = 2\ntiming = 'no'", 2, "timing takes true or false, not 'no'."),
