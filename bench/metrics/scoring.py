@@ -140,7 +140,11 @@ class Scorer:
             "quantisation": "none" if self.images.exact else "round to uint8",
             "labels": BALANCED if balanced else INDEPENDENT,
         }
-        return facts | _encoders(real for _, reals in self.of_images for real in reals if real is not self.real)
+        return facts | {
+            f"encoders of {metric.name}": "; ".join(_described(real.extractor) for real in reals)
+            for metric, reals in self.of_images
+            if metric.encoded_by
+        }
 
 
 def default_metrics(dataset: Dataset, download: bool) -> tuple[Sequence[str], list[str]]:
@@ -242,12 +246,8 @@ def _extractor(dataset: Dataset, device: torch.device, download: bool, logits: b
     return Extractor(dataset.extractor, device, download, logits)
 
 
-def _encoders(reals: Iterable[RealFeatures]) -> dict[str, str]:
-    """The encoders as the protocol records them: by name, the width and the hash of each."""
-    found: dict[str, set[str]] = {}
-    for extractor in (real.extractor for real in reals):
-        found.setdefault(extractor.name, set()).add(f"{extractor.width} features {extractor.digest}")
-    return {name: "; ".join(sorted(described)) for name, described in found.items()}
+def _described(extractor: FeatureExtractor) -> str:
+    return f"{extractor.name}: {extractor.width} features {extractor.digest}"
 
 
 def _rounded(value: float) -> float | None:

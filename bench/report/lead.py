@@ -1,6 +1,7 @@
 """The metric that reports rank and draw: FID, or where it was not measured, the Frechet distance of another encoder."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -63,9 +64,9 @@ def _renamed_scores(text: str, name: str) -> str:
 def _described(facts: Mapping, lead: Column) -> dict:
     """run.json with the leading metric's columns under FID's names, and the number of its features."""
     names, quality = _names(lead), dict(facts.get("quality") or {})
-    widths = [str(value).split()[0] for key, value in quality.items() if key.startswith("encoder ")]
-    if widths and widths[0].isdigit():
-        quality["features"] = int(widths[0])
+    width = re.search(r": (\d+) features", str(quality.get(f"encoders of {lead.name}", "")))
+    if width:
+        quality["features"] = int(width[1])
     columns = [
         {key: names.get(value, value) if isinstance(value, str) else value for key, value in column.items()}
         for column in facts["columns"]

@@ -52,8 +52,8 @@ def test_its_heading_names_the_encoder_and_the_protocol_its_weights():
     pixels, cnn = (scorer_of(f"fd[encoder={name}]") for name in ("pixels", "digits-cnn"))
     assert [scorer.columns[0].label for scorer in (pixels, cnn)] == ["FD (pixels 8x8)", "FD (digits-cnn)"]
     assert "in the space of a small classifier trained on the digits" in cnn.columns[0].meaning
-    assert pixels.facts["encoder pixels"] == "64 features none"
-    assert cnn.facts["encoder digits-cnn"] == f"64 features {cnn.extractor.digest}"
+    assert pixels.facts["encoders of fd"] == "pixels: 64 features none"
+    assert cnn.facts["encoders of fd"] == f"digits-cnn: 64 features {cnn.extractor.digest}"
     assert METRICS.lookup("fd").columns[0].label == "FD"
 
 

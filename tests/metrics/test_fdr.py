@@ -79,10 +79,15 @@ def test_an_encoder_is_loaded_and_used_once_for_all_metrics(noisy, monkeypatch):
     monkeypatch.setattr(Encoding, "extract", lambda self, images: seen.append((self, images)) or extract(self, images))
     found, scorer = scored(noisy[:100], BOTH, "fd[encoder=digits-cnn]", "mind[encoder=pixels]")
     of_batch = [encoding.name for encoding, images in seen if torch.equal(images, noisy[:100])]
-    assert sorted(of_batch) == ["encoder digits-cnn", "encoder pixels"]
+    assert sorted(of_batch) == ["digits-cnn", "pixels"]
     assert len({encoding for encoding, _ in seen}) == 2
     assert found["fdr_2"] == found["fd"] / found["fd_floor"]
-    assert {key for key in scorer.facts if key.startswith("encoder")} == {"encoder pixels", "encoder digits-cnn"}
+    cnn = f"digits-cnn: 64 features {scorer.extractor.digest}"
+    assert {key: value for key, value in scorer.facts.items() if key.startswith("encoders of")} == {
+        "encoders of fdr": f"pixels: 64 features none; {cnn}",
+        "encoders of fd": cnn,
+        "encoders of mind": "pixels: 64 features none",
+    }
 
 
 def test_wrong_encoders_are_errors_of_one_sentence(noisy):

@@ -27,8 +27,8 @@ def without_fid(tmp_path):
 
     facts = {
         "columns": columns, "quality": {"extractor": "inception-v3-compat", "features": 2048, "samples": 1000,
-                                        "encoder pixels": "768 features none", "seeds": [0, 1], "dataset": "own images",
-                                        "reference_images": 10, "floor_images": 10},
+                                        "encoders of fd": "pixels: 768 features none", "seeds": [0, 1],
+                                        "dataset": "own images", "reference_images": 10, "floor_images": 10},
         "sweep": {"dataset": "folder:x"}, "environment": {"device": "cpu", "threads": 1}, "checkpoints": {},
         "grids": {}, "protocol": "p", "commit": "c", "utc": "2026-01-01T00:00:00+00:00", "command": "bench run",
     }  # fmt: skip

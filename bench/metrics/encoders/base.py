@@ -59,7 +59,7 @@ class Encoder(Plugin, ABC):
 def prepared(encoder: Encoder, shape: Shape, device: torch.device) -> Encoding:
     """The encoder for images of this shape (C, H, W), with the name that the protocol has. Raises InputError."""
     made = encoder.load(shape, device)
-    return replace(made, name=f"encoder {encoder.name}", label=made.label or encoder.name)
+    return replace(made, name=encoder.name, label=made.label or encoder.name)
 
 
 def check_colours(shape: Shape, encoder: str) -> None:
