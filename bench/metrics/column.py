@@ -48,3 +48,8 @@ class Column:
         """The inverse of `to_json`; fields of later versions are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in facts.items() if name in known})
+
+
+def literal(text: str) -> str:
+    """Text as it stands in a column's `meaning`, in which braces name what a report fills in."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from samplerbench.metrics.base import METRICS, ImageMetric
-from samplerbench.metrics.column import BLOCKS, Column
+from samplerbench.metrics.column import BLOCKS, Column, literal
 from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.metrics.fid import frechet
 
@@ -48,7 +48,7 @@ class FD(ImageMetric):
 
     def described(self, real):
         (encoder,), (first, *others) = self.encoded_by, self.columns
-        meaning = _meaning(encoder.meaning.replace("{", "{{").replace("}", "}}"))
+        meaning = _meaning(literal(encoder.meaning))
         return (replace(first, label=f"FD ({real.extractor.label})", meaning=meaning), *others)
 
     def accumulator(self, real):

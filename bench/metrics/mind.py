@@ -9,7 +9,7 @@ from torch import Tensor
 from samplerbench.methods import Between
 from samplerbench.metrics.accumulators import Collect
 from samplerbench.metrics.base import METRICS, ImageMetric
-from samplerbench.metrics.column import BLOCKS, Column
+from samplerbench.metrics.column import BLOCKS, Column, literal
 from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.metrics.reference import RealFeatures
 
@@ -53,7 +53,7 @@ class MIND(ImageMetric):
     def described(self, real):
         first, *others = self.columns
         for encoder in self.encoded_by:
-            meaning = _meaning(encoder.meaning.replace("{", "{{").replace("}", "}}"))
+            meaning = _meaning(literal(encoder.meaning))
             first = replace(first, label=f"MIND ({real.extractor.label})", extractor=False, meaning=meaning)
         return (first, *others)
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samplerbench.models.research.config import Config, Range
-from samplerbench.models.research.song_unet import Images, Labels, Side, check_levels
+from samplerbench.models.research.unet_config import Images, Labels, Side, check_levels
 
 Channels = Annotated[int, Range(32, 16_384)]
 

@@ -7,35 +7,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samplerbench.models.research.config import Config, Range
+from samplerbench.models.research.config import Range
 from samplerbench.models.research.edm_layers import Block, BlockStyle, Conv, Sinusoids, group_norm
-from samplerbench.models.research.song_unet import Channels, Factor, Images, Labels, Side, check_levels
+from samplerbench.models.research.unet_config import Channels, EDMUNetConfig, Factor, Side
 
 
 @dataclass(frozen=True)
-class DhariwalUNetConfig(Config):
+class DhariwalUNetConfig(EDMUNetConfig):
     """The arguments of EDM's DhariwalUNet, in their order. Raises ValueError if they are impossible."""
 
-    img_resolution: Side
-    in_channels: Images
-    out_channels: Images
-    label_dim: Labels = 0
-    augment_dim: Annotated[int, Range(0, 64)] = 0
     model_channels: Channels = 192
     channel_mult: tuple[Factor, ...] = (1, 2, 3, 4)
-    channel_mult_emb: Factor = 4
     num_blocks: Annotated[int, Range(1, 32)] = 3
     attn_resolutions: tuple[Side, ...] = (32, 16, 8)
-    dropout: Annotated[float, Range(0, 1)] = 0.1
-    label_dropout: Annotated[float, Range(0, 1)] = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_levels(self.img_resolution, self.channel_mult)
-
-    def widths(self) -> list[tuple[int, int]]:
-        """(resolution, channels) of each level, from fine to coarse."""
-        return [(self.img_resolution >> i, self.model_channels * each) for i, each in enumerate(self.channel_mult)]
 
 
 class DhariwalUNet(nn.Module):

@@ -8,36 +8,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samplerbench.models.research.config import Config, Range
+from samplerbench.models.research.config import Range
 from samplerbench.models.research.edm_layers import HALF, Block, BlockStyle, Conv, Fourier, Sinusoids, group_norm
-
-Channels = Annotated[int, Range(4, 4096)]
-Images = Annotated[int, Range(1, 64)]  # channels of images
-Factor = Annotated[int, Range(1, 64)]
-Side = Annotated[int, Range(1, 1024)]
-Labels = Annotated[int, Range(0, 100_000)]
+from samplerbench.models.research.unet_config import EDMUNetConfig, Factor
 
 
 @dataclass(frozen=True)
-class SongUNetConfig(Config):
+class SongUNetConfig(EDMUNetConfig):
     """The arguments of EDM's SongUNet, in their order. Raises ValueError if they are impossible.
 
     DDPM++: the defaults. NCSN++: embedding_type fourier, encoder_type residual, channel_mult_noise 2, resample_filter
     (1, 3, 3, 1).
     """
 
-    img_resolution: Side
-    in_channels: Images
-    out_channels: Images
-    label_dim: Labels = 0
-    augment_dim: Annotated[int, Range(0, 64)] = 0
-    model_channels: Channels = 128
-    channel_mult: tuple[Factor, ...] = (1, 2, 2, 2)
-    channel_mult_emb: Factor = 4
-    num_blocks: Annotated[int, Range(1, 32)] = 4
-    attn_resolutions: tuple[Side, ...] = (16,)
-    dropout: Annotated[float, Range(0, 1)] = 0.1
-    label_dropout: Annotated[float, Range(0, 1)] = 0.0
     embedding_type: Literal["positional", "fourier"] = "positional"
     channel_mult_noise: Factor = 1
     encoder_type: Literal["standard", "skip", "residual"] = "standard"
@@ -46,19 +29,8 @@ class SongUNetConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_levels(self.img_resolution, self.channel_mult)
         if not self.resample_filter or len(self.resample_filter) % 2:
             raise ValueError("resample_filter must have an even number of taps")
-
-    def widths(self) -> list[tuple[int, int]]:
-        """(resolution, channels) of each level, from fine to coarse."""
-        return [(self.img_resolution >> i, self.model_channels * each) for i, each in enumerate(self.channel_mult)]
-
-
-def check_levels(resolution: int, levels: tuple[int, ...]) -> None:
-    """Raises ValueError unless images of this side can be halved to the last level."""
-    if not levels or resolution % 2 ** (len(levels) - 1):
-        raise ValueError(f"images of side {resolution} cannot be halved {len(levels) - 1} times")
 
 
 class SongUNet(nn.Module):

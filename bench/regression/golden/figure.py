@@ -14,6 +14,7 @@ else:
     import tomli as tomllib
 
 FILE = Path(__file__).with_name("figures.toml")
+UNKNOWN = "not recorded"
 LOWER, UPPER, LEAST = 0.01, 0.02, 0.03  # of an allowed interval: relative, and at least absolute
 
 
@@ -21,7 +22,7 @@ LOWER, UPPER, LEAST = 0.01, 0.02, 0.03  # of an allowed interval: relative, and 
 class Checkpoint:
     """Where a network comes from.
 
-    file: its name in the folder of checkpoints, or the class and seed of one that is made here.
+    file: its name in the folder of checkpoints; empty for networks that need none.
     source: where it is published. licence: of its weights.
     spec: what `--model` takes, with {file} for its path; empty for networks that come with the package.
     family: of `bench import`, for a file that needs it.
@@ -34,7 +35,7 @@ class Checkpoint:
     licence: str = ""
     spec: str = ""
     family: str = ""
-    ema: str = "not recorded"
+    ema: str = UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from samplerbench.regression.golden.figure import Figure
+from samplerbench.regression.golden.figure import UNKNOWN, Figure
 
 HEADINGS = "figure checkpoint method grid NFE samples metric published ours allowed verdict".split()
 MET, NOT_RUN, FAILED, PENDING = "met", "not run", "failed", "to run"
-NONE, UNKNOWN = "none", "not recorded"
+NONE = "none"
 # A suspect -> where run.json records it.
 PROTOCOL = {"labels": "labels", "quantisation": "quantisation", "reference": "reference_images"}
 
