@@ -1,5 +1,6 @@
 """`bench golden`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,11 +8,14 @@ import click
 
 from samplerbench.cli.group import INTERRUPTED
 from samplerbench.cli.measuring import measure_session, terminable
+from samplerbench.cli.options import options_of
+from samplerbench.regression.golden.places import Places
 
 if TYPE_CHECKING:
     from samplerbench.regression.golden.figure import Figure
-    from samplerbench.regression.golden.run import Places
     from samplerbench.regression.golden.verdict import Outcome
+
+# torch takes seconds to import: only when the command runs.
 
 ESSENTIAL = ["figure", "published", "ours", "verdict"]
 
@@ -20,38 +24,9 @@ ESSENTIAL = ["figure", "published", "ours", "verdict"]
 @click.argument("names", metavar="[FIGURE...]", nargs=-1)
 @click.option("--tier", type=int, metavar="N", help="Figures up to this tier: 0 needs no file, 1 CIFAR-10.")
 @click.option("--dry-run", is_flag=True, help="Print the table, and run nothing.")
-@click.option(
-    "--checkpoints",
-    type=click.Path(path_type=Path),
-    default=Path("checkpoints"),
-    show_default=True,
-    metavar="DIR",
-    help="Where the published files are.",
-)
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    default=Path("data"),
-    show_default=True,
-    metavar="DIR",
-    help="Where CIFAR-10 is.",
-)
-@click.option("--download", is_flag=True, help="Allow downloading CIFAR-10 and Inception's weights.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Images at a time.  [default: the figure's]")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("results/golden"),
-    show_default=True,
-    metavar="DIR",
-    help="Where golden.csv, golden.md and the runs go.",
-)
+@options_of(Places)
 @click.pass_context
-def golden(
-    context: click.Context, names: tuple[str, ...], tier: int | None, dry_run: bool, checkpoints: Path,
-    data_root: Path, download: bool, device: str, batch_size: int | None, output: Path,
-) -> None:  # fmt: skip
+def golden(context: click.Context, names: tuple[str, ...], tier: int | None, dry_run: bool, options: Places) -> None:
     """Measure published figures again: which are met, which are missed, and what could explain a miss.
 
     FIGURE...: names of the first column; by default all whose files are here. The same command resumes. Exit codes:
@@ -62,24 +37,22 @@ def golden(
     bench golden --tier 1 --checkpoints ~/checkpoints --data-root ~/data
     bench golden edm-heun --checkpoints ~/checkpoints --download
     """
-    # torch takes seconds to import.
     from samplerbench.regression.golden.figure import chosen, read_figures
-    from samplerbench.regression.golden.run import Places
 
     figures = chosen(read_figures(), names, tier)
-    places = Places(checkpoints.expanduser(), output, data_root.expanduser(), download, device, batch_size)
+    places = replace(options, checkpoints=options.checkpoints.expanduser(), data_root=options.data_root.expanduser())
     outcomes: list[Outcome] = []
     interrupted = _measure(figures, places, dry_run, outcomes)
     _print(outcomes)
     if not dry_run:
-        _write(outcomes, output)
+        _write(outcomes, places.output)
     if interrupted:
         context.exit(INTERRUPTED)
     lacking = any(outcome.missing for outcome in outcomes) and bool(names or tier is not None)
     context.exit(1 if any(outcome.missed for outcome in outcomes) else 2 if lacking else 0)
 
 
-def _measure(figures: "list[Figure]", places: "Places", dry_run: bool, outcomes: "list[Outcome]") -> bool:
+def _measure(figures: "list[Figure]", places: Places, dry_run: bool, outcomes: "list[Outcome]") -> bool:
     """Measure the figures whose files are here, and append what came of each; returns whether it was interrupted."""
     from samplerbench.regression.golden.run import measure_here, missing, outcome, session
     from samplerbench.regression.golden.verdict import Outcome

@@ -1,6 +1,5 @@
 """A figure measured again: what it needs that is not here, and the sweep of its one cell."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from samplerbench.metrics.extractors import inception_file
 from samplerbench.networks.research.imported import import_file
 from samplerbench.regression.golden.figure import Checkpoint, Figure
 from samplerbench.regression.golden.pipeline import difference, installed
+from samplerbench.regression.golden.places import Places
 from samplerbench.regression.golden.verdict import Missing, Outcome
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.options import Sweep
@@ -15,21 +15,6 @@ from samplerbench.sweep.session import Session
 
 DIFFERENCE = "difference"  # the column of figures that are no metric of a run
 INCEPTION_SOURCE = "torch-fidelity's releases, or --download"
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where things are, and how to run.
-
-    checkpoints: the folder of the published files. data_root: that of torchvision's data sets.
-    """
-
-    checkpoints: Path
-    output: Path
-    data_root: Path
-    download: bool = False
-    device: str = "auto"
-    batch_size: int | None = None
 
 
 def missing(figure: Figure, places: Places) -> list[Missing]:

@@ -14,7 +14,8 @@ from samplerbench.methods import Sampler, get
 from samplerbench.networks.model import get_model, load_model
 from samplerbench.networks.research.imported import import_file
 from samplerbench.regression.golden.figure import read_figures
-from samplerbench.regression.golden.run import Places, missing, outcome, session
+from samplerbench.regression.golden.places import Places
+from samplerbench.regression.golden.run import missing, outcome, session
 from samplerbench.regression.golden.verdict import suspects
 
 STEPS, SIDE, CLASSES = 5, 8, 10
@@ -195,7 +196,7 @@ def test_a_published_figure_is_measured_from_its_files(reference, tmp_path):
     figure = next(each for each in read_figures() if each.name == "imagenet64-ipndm-10")
     small = {"samples": 8, "metrics": "fd[encoder=pixels]", "batch_size": 8}
     figure = replace(figure, options={**figure.options, **small}, column="fd", bounds=(0, 1e9))
-    places = Places(tmp_path, tmp_path / "out", tmp_path, download=True)
+    places = Places(tmp_path, tmp_path, download=True, output=tmp_path / "out")
     assert len(missing(figure, places)) == 2
 
     net = made(reference, SONG, "EDMPrecond", tmp_path)

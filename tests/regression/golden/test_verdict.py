@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from samplerbench.regression.golden.figure import read_figures
-from samplerbench.regression.golden.run import Places, missing
+from samplerbench.regression.golden.places import Places
+from samplerbench.regression.golden.run import missing
 from samplerbench.regression.golden.verdict import Outcome, explained, suspects, table
 from samplerbench.regression.golden.verdict import lacking as lack
 
@@ -64,7 +65,7 @@ def test_a_failed_cell_is_a_miss_with_its_reason():
 
 def test_what_is_missing_is_named_with_its_source(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    places = Places(tmp_path / "checkpoints", tmp_path / "out", tmp_path / "data")
+    places = Places(tmp_path / "checkpoints", tmp_path / "data", output=tmp_path / "out")
     lacking = missing(HEUN, places)
     assert [each.what.rpartition("/")[2] for each in lacking] == [
         "edm-cifar10-32x32-uncond-vp.pkl", "cifar-10-batches-py", "weights-inception-2015-12-05-6726825d.pth",
