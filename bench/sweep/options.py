@@ -64,6 +64,14 @@ class Sweep:
         default=None,
         metadata={"help": "Run every method on this recipe's checkpoint instead of its own.", "metavar": "NAME"},
     )
+    condition: str | None = field(
+        default=None,
+        metadata={
+            "help": "What networks with conditions are given, as in text[prompts=FILE]; see `bench list conditions`.",
+            "metavar": "SPEC",
+            "shown": "as in training",
+        },
+    )
     grid: Texts | None = field(
         default=None,
         metadata={
@@ -176,6 +184,7 @@ class SampleOptions:
         default=None,
         metadata={"help": "Run on this recipe's checkpoint instead of the method's default.", "metavar": "NAME"},
     )
+    condition: str | None = _as_in_run("condition")
     grid: str | None = field(
         default=None,
         metadata={"help": "Time grid, or a file of `bench tune`.", "metavar": "NAME", "shown": "the method's"},

@@ -11,6 +11,7 @@ from samplerbench.errors import InputError
 from samplerbench.methods import TunedGrid, get_recipe, is_grid_file
 from samplerbench.metrics.scoring import Scorer, SpeedOnly
 from samplerbench.networks.checkpoints import load_network, random_network
+from samplerbench.networks.conditioned import reconditioned
 from samplerbench.networks.devices import DTYPES, pick_device
 from samplerbench.networks.guides import with_guides
 from samplerbench.networks.loaded import LoadedNetwork
@@ -85,6 +86,8 @@ def _prepare_all(
 ) -> Prepared:
     """The whole sweep: every shard checks and loads all of it, so that all of them find the same wrong input."""
     jobs, networks = _load_networks(jobs, models, sweep, device)
+    if sweep.condition:
+        networks = reconditioned(networks, sweep.condition)
     if sweep.labels == "balanced":
         networks = {name: replace(network, balanced=True) for name, network in networks.items()}
     if not sweep.quality:

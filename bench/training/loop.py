@@ -57,7 +57,7 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """uint8 images (N, C, H, W) with labels (N,). A batch is float images in [-1, 1] and labels."""
+    """Images (N, C, H, W) with labels (N,): uint8, of which a batch is floats in [-1, 1], or floats as they are."""
 
     images: Tensor
     labels: Tensor
@@ -67,7 +67,8 @@ class LabelledImages:
 
     def __getitem__(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         chosen = chosen.to(self.images.device)
-        return to_float(self.images[chosen]), self.labels[chosen]
+        images = self.images[chosen]
+        return images if images.is_floating_point() else to_float(images), self.labels[chosen]
 
 
 @dataclass(frozen=True)

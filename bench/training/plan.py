@@ -11,7 +11,9 @@ from samplerbench.errors import InputError
 from samplerbench.methods import Recipe, get_recipe
 from samplerbench.models.checkpoint import Storage
 from samplerbench.networks.checkpoints import CheckpointKey
+from samplerbench.networks.conditions.base import CONDITIONS
 from samplerbench.networks.devices import pick_device
+from samplerbench.networks.latent import latent_space
 from samplerbench.training.loop import Settings, iteration_seed
 from samplerbench.training.options import PAIRS, TrainOptions
 from samplerbench.training.progress import TrainingProgress
@@ -74,9 +76,11 @@ def plan_chain(recipe: str, options: TrainOptions) -> list[Training]:
     does not fit the data, or an option that has no effect.
     """
     dataset, device = DATASETS.get(options.dataset), pick_device(options.device)
+    if options.latent:
+        dataset = latent_space(dataset, options.latent, options.output, device)
     stages = _stages(recipe if recipe in CLASSIFIERS else str(get_recipe(recipe)), dataset, options)
     inputs = Inputs(dataset, dataset.load(options.data_root, options.download), options.output, device)
-    return [Training(name, given, inputs) for name, given in stages.items()]
+    return [Training(name, given, replace(inputs, condition=given.condition)) for name, given in stages.items()]
 
 
 def _stages(name: str, dataset: Dataset, options: TrainOptions) -> dict[str, TrainOptions]:
@@ -84,7 +88,7 @@ def _stages(name: str, dataset: Dataset, options: TrainOptions) -> dict[str, Tra
     _check(name, dataset, options)
     stages: dict[str, TrainOptions] = {}
     for needed in _needed(name):
-        if not _exists(str(needed), options):
+        if not _exists(str(needed), dataset, options):
             stages |= _stages(str(needed), dataset, _options_of_teacher(needed, options))
     return stages | {name: options}
 
@@ -98,13 +102,13 @@ def _needed(name: str) -> list[Recipe]:
 def _options_of_teacher(teacher: Recipe, options: TrainOptions) -> TrainOptions:
     if teacher.teacher:
         return replace(options, pairs=options.pairs if teacher.pairs else None)
-    common = "dataset output half quarter device data_root download seed".split()
+    common = "dataset latent output half quarter device data_root download seed".split()
     return TrainOptions(**{name: getattr(options, name) for name in common})
 
 
-def _exists(recipe: str, options: TrainOptions) -> bool:
+def _exists(recipe: str, dataset: Dataset, options: TrainOptions) -> bool:
     try:
-        return CheckpointKey.of(DATASETS.get(options.dataset), recipe).find(options.output).exists()
+        return CheckpointKey.of(dataset, recipe).find(options.output).exists()
     except InputError:
         return False
 
@@ -128,6 +132,7 @@ def _check_classifier(name: str, dataset: Dataset, options: TrainOptions) -> Non
         (only and dataset.name != only, f"{name} is a classifier of {only}: give --dataset {only}."),
         *_common(dataset, options),
         (labels and not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
+        (options.condition, f"--condition has no effect on {name}: leave it out."),
         (options.weak, f"--weak is for the network of a recipe, and {name} is a classifier: leave it out."),
         (options.pairs, f"--pairs has no effect on {name}, which is not trained on pairs: leave it out."),
     )
@@ -151,6 +156,14 @@ def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> No
             f"--pairs has no effect on {recipe}, which is not trained on pairs: leave it out.",
         ),
         (
+            options.condition and not recipe.condition,
+            f"--condition has no effect on {recipe}, whose network is told the label: leave it out.",
+        ),
+        (
+            options.condition and recipe.condition and _kind(options.condition) != _kind(recipe.condition),
+            f"{recipe} has the condition {recipe.condition}: --condition can change its options, not its kind.",
+        ),
+        (
             (solver or recipe.pairs) and not recipe.teacher,
             f"{recipe} has no teacher, which it needs: set `teacher` in its class.",
         ),
@@ -167,6 +180,11 @@ def _common(dataset: Dataset, options: TrainOptions) -> Iterator[tuple[object, s
         options.half and options.quarter,
         "--half and --quarter are two ways to store the same weights: give one of them.",
     )
+
+
+def _kind(condition: str) -> str:
+    """The name of a condition. Raises SpecError if there is none."""
+    return CONDITIONS.get(condition).name
 
 
 def _refuse_first(*rules: tuple[object, str]) -> None:
