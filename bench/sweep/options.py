@@ -137,9 +137,13 @@ class Sweep:
 
 @dataclass(frozen=True)
 class CheckedSweep(Sweep):
-    """A sweep as `normalise` returns it: complete, and with lists as tuples."""
+    """A sweep as `normalise` returns it: complete, and with lists as tuples.
+
+    named: the methods that were named, and not only meant by `all`.
+    """
 
     methods: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     model: tuple[str, ...] | None = None
     steps: tuple[int, ...] | None = None
     nfe: tuple[int, ...] | None = None
