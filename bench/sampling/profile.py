@@ -1,5 +1,6 @@
 """A sampling run under torch's profiler: its trace, and the operators that it spent its time in."""
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Profile:
 
 def profiled(sampler: Sampler, network: LoadedNetwork, batch_size: int) -> Profile:
     """Profile a sampling run of one batch, of the same noise as the first one of seed block 0."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler calls the absence of a GPU an error
     on_gpu = network.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     with profile(activities=activities) as found:
