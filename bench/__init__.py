@@ -87,8 +87,9 @@ def _run(**options: Any) -> "pd.DataFrame":
     except BaseException:
         write(session.store.folder)
         raise
-    write(session.store.folder)
     frame = session.store.frame()
+    with session.reporting():
+        write(session.store.folder)
     frame.attrs["output"] = str(session.store.folder)
     return frame
 

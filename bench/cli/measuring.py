@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 DESCRIBED = {"shipped": "shipped weights {}", "random": "random weights", "exact": "closed form of {}"}
 
 
-def measure_session(title: str, session: "Session") -> bool:
-    """Measure a sweep; returns whether it was interrupted."""
+def measure_session(title: str, session: "Session", profile: bool = False) -> bool:
+    """Measure a sweep, and profile its first cell that succeeds; returns whether it was interrupted."""
     try:
-        return show(_events(title, session))
+        return show(_events(title, session, profile))
     except WriteError as error:
         if error.rows:
             click.echo(f"Measured, but not written:\n{error.rows}", err=True)
@@ -41,8 +41,9 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _events(title: str, session: "Session") -> Iterator[Event]:
+def _events(title: str, session: "Session", profile: bool) -> Iterator[Event]:
     """The weights in use; then a bar for the sweep, one for the running cell, and a line for each finished cell."""
+    from samplerbench.sweep.profile import profile_cell
     from samplerbench.sweep.session import CellFinished, CellStarted, Note
 
     if title:
@@ -66,6 +67,9 @@ def _events(title: str, session: "Session") -> Iterator[Event]:
             case CellFinished(row):
                 done += 1
                 yield _outcome(name, row, session.store.folder)
+                if profile and row["status"] == "ok":
+                    yield from map(Line, profile_cell(session, job))
+                    profile = False
                 yield _sweep_bar(done, total)
 
 

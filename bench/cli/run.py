@@ -1,6 +1,6 @@
 """`bench run`."""
 
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,16 @@ from click.core import ParameterSource
 from samplerbench.cli.group import INTERRUPTED
 from samplerbench.cli.measuring import measure_session, terminable
 from samplerbench.cli.options import options_of
+from samplerbench.cli.spent import time_line
 from samplerbench.errors import InputError
+from samplerbench.sampling.breakdown import START_UP, Breakdown, process_age
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.suite import read_suite
 
 if TYPE_CHECKING:
     from samplerbench.store.results import Results
+    from samplerbench.sweep.request import Request
+    from samplerbench.sweep.session import Session
 
 # torch takes seconds to import: only when the command runs.
 
@@ -23,9 +27,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("suite", required=False)
 @click.option("--dry-run", is_flag=True, help="Print the cells, their evaluations and an estimate of the time.")
+@click.option(
+    "--profile", is_flag=True, help="Profile one batch of the first cell that is measured: profile/*.json.gz."
+)
 @options_of(Sweep)
 @click.pass_context
-def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool) -> None:
+def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool, profile: bool) -> None:
     """Sweep methods over step counts; write results.csv and report.md as cells finish.
 
     SUITE is a .toml file with these options, or one of `bench list suites`; options given here override its own.
@@ -40,32 +47,70 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
     bench run few-step --samples 500 --dry-run
     bench run --methods all --dataset mixture --output results/array --shard 3/16
     """
-    from samplerbench.sweep.request import Request
+    spent = Breakdown(process_age())
+    with spent.part(START_UP):
+        from samplerbench.sweep.request import Request
 
     request = Request(options, read_suite(suite) if suite else None, _given(context))
     if dry_run:
-        from samplerbench.cli.plan import print_plans
-
-        print_plans(request)
+        _print_plan(request, profile)
         return
-    folders: list[Path] = []
-    interrupted, cells = False, 0
-    with terminable():
-        for title, session in request.sessions():
-            folders.append(session.store.folder)
-            cells += len(session.jobs)
-            interrupted = measure_session(title, session)
-            if interrupted:
-                break
-    if not cells:  # a shard without any
+    done = _measure(request, spent, profile)
+    if not (done.session and done.cells):  # a shard without any
         return
-    folder = request.report or folders[0]
-    failed = _report(folders, request.report)
-    if interrupted:
+    folder = request.report or done.folders[0]
+    with done.session.reporting():
+        failed = _report(done.folders, request.report)
+    click.echo(time_line(each.seconds for each in done.spent), err=True)
+    if done.interrupted:
         where = folder.parent if request.report else folder
         click.echo(f"Interrupted: the cells above are kept in {where}; the same command continues.", err=True)
         context.exit(INTERRUPTED)
     context.exit(int(failed))
+
+
+@dataclass
+class Measured:
+    """What has been measured. spent: on each sweep. session: the last one's; those before hold no networks any more."""
+
+    folders: list[Path] = field(default_factory=list)
+    spent: list[Breakdown] = field(default_factory=list)
+    session: "Session | None" = None
+    cells: int = 0
+    interrupted: bool = False
+
+    def add(self, session: "Session") -> None:
+        """The next session begins."""
+        self.folders.append(session.store.folder)
+        self.spent.append(session.spent)
+        self.session = session
+        self.cells += len(session.jobs)
+
+
+def _print_plan(request: "Request", profile: bool) -> None:
+    from samplerbench.cli.plan import print_plans
+
+    if profile:
+        raise InputError("--profile has no effect with --dry-run, which measures nothing: leave one of them out.")
+    print_plans(request)
+
+
+def _measure(request: "Request", spent: Breakdown, profile: bool) -> Measured:
+    """Measure the sweeps of a request. Raises InputError if there is nothing to profile."""
+    from samplerbench.sweep.profile import can_profile
+
+    done = Measured()
+    with terminable():
+        for title, session in request.sessions(spent):
+            done.add(session)
+            chosen = profile and can_profile(session)
+            done.interrupted = measure_session(title, session, chosen)
+            if done.interrupted:
+                return done
+            profile = profile and not chosen
+    if profile:
+        raise InputError("--profile has no effect, since no cell is left to sample: choose another --output.")
+    return done
 
 
 def _given(context: click.Context) -> set[str]:

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from samplerbench.data.dataset import Images, digest, quantised
 from samplerbench.data.reference import GivenStatistics
-from samplerbench.metrics.base import FeatureExtractor
+from samplerbench.metrics.base import FeatureExtractor, Features
 from samplerbench.metrics.cache import kept
 from samplerbench.metrics.extractors import BATCH
 from samplerbench.metrics.frechet import Reference, Statistics
 from samplerbench.metrics.neighbours import radii
 from samplerbench.metrics.shipped_extractors import SHIPPED
+from samplerbench.sampling.breakdown import FEATURES, Breakdown
 
 T = TypeVar("T")
 
@@ -26,11 +27,13 @@ class RealFeatures:
     """The features (N, D) of both splits of the real images, and what metrics compute of them, once a run.
 
     given: the mean and covariance of the reference's features, where they were given instead of its images.
+    spent: where the time of extracting features is booked.
     """
 
     images: Images
     extractor: FeatureExtractor
     given: GivenStatistics | None = None
+    spent: Breakdown = field(default_factory=Breakdown)
     _made: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -43,13 +46,21 @@ class RealFeatures:
         """Features of the held-out images."""
         return self._features(self.images.test)
 
+    def extract(self, images: Tensor) -> Features:
+        """What the extractor computes of any images (N, C, H, W), on the CPU."""
+        with self.spent.part(FEATURES):
+            return self.extractor.extract(images)
+
     def _features(self, images: Tensor) -> Tensor:
         """Features (N, D), kept for later runs if they come from weights that did not come with the package."""
         extractor = self.extractor
         if extractor.digest == "none" or extractor.name in SHIPPED or not len(images):
-            return extractor(images) if len(images) else torch.zeros(0, extractor.width, dtype=torch.float64)
-        parts = (digest(images), extractor.name, extractor.digest, extractor.width)
-        return kept(parts, lambda: extractor(images))
+            return (
+                self.extract(images).features if len(images) else torch.zeros(0, extractor.width, dtype=torch.float64)
+            )
+        with self.spent.part(FEATURES):
+            parts = (digest(images), extractor.name, extractor.digest, extractor.width)
+            return kept(parts, lambda: extractor(images))
 
     @property
     def reference(self) -> Tensor:
@@ -64,7 +75,7 @@ class RealFeatures:
     @cached_property
     def accuracy(self) -> float:
         """The accuracy of the extractor's classifier on held-out images; it needs logits of their classes."""
-        predicted = self.extractor.extract(self.images.test).logits.argmax(1)
+        predicted = self.extract(self.images.test).logits.argmax(1)
         return (predicted == self.images.test_labels).double().mean().item()
 
     @property
@@ -123,7 +134,8 @@ class RealFeatures:
         statistics, generator = Statistics(self.width), torch.Generator().manual_seed(0)
         for start in range(0, samples, BATCH):
             shape = (min(BATCH, samples - start), *self.images.reference.shape[1:])
-            statistics.update(self.extractor(quantised(torch.randn(shape, generator=generator), self.images.exact)))
+            noise = quantised(torch.randn(shape, generator=generator), self.images.exact)
+            statistics.update(self.extract(noise).features)
         return self.distance(statistics)
 
     def radii(self, neighbours: int) -> Tensor:

@@ -29,6 +29,7 @@ from samplerbench.metrics.extractors import INCEPTION, Extractor, Pixels, Unused
 from samplerbench.metrics.reference import RealFeatures
 from samplerbench.metrics.suitable import Compared, check_distinct, check_enough, check_given, check_requirements
 from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.sampling.breakdown import SOLUTIONS, STATISTICS, Breakdown
 from samplerbench.sampling.measure import Batch
 from samplerbench.statistics import half_width
 
@@ -50,11 +51,15 @@ class Scorer:
         download: bool = False,
         reference: str | None = None,
         balanced: bool = False,
+        spent: Breakdown | None = None,
     ):
         """metrics: their specs; None for the data set's default. reference: as in --reference.
 
+        spent: where the time of scoring is booked.
+
         Raises InputError if any of it is unavailable.
         """
+        self.spent = spent or Breakdown()
         specs, self.notes = (metrics, []) if metrics else default_metrics(dataset, download)
         self.metrics = [METRICS.get(spec) for spec in specs]
         check_distinct(self.metrics)
@@ -69,7 +74,7 @@ class Scorer:
         logits = any("logits" in metric.requires for metric in self.metrics)
         needed = any(not metric.encoded_by for metric in of_images) or any(each.features for each in self.of_samplers)
         self.extractor = _extractor(dataset, device, download, logits, needed)
-        self.real = RealFeatures(self.images, self.extractor, self.given)
+        self.real = RealFeatures(self.images, self.extractor, self.given, self.spent)
         self.of_images: list[Compared] = [
             (metric, tuple(encoded[encoder] for encoder in metric.encoded_by) or (self.real,)) for metric in of_images
         ]
@@ -95,14 +100,15 @@ class Scorer:
 
     def start(self) -> "CellScorer":
         """The scoring of a new cell."""
-        return CellScorer(self.of_images)
+        return CellScorer(self.of_images, self.spent)
 
     def evaluate(self, sampler: Sampler, network: LoadedNetwork, blocks: Iterable[int]) -> dict[str, list[float]]:
         """The columns for which the sampler runs again, one value for each seed block."""
         columns: dict[str, list[float]] = {}
-        for block, metric in product(blocks, self.of_samplers):
-            for name, value in metric.evaluate(sampler, network, block, self.real).items():
-                columns.setdefault(name, []).append(value)
+        with self.spent.part(SOLUTIONS):
+            for block, metric in product(blocks, self.of_samplers):
+                for name, value in metric.evaluate(sampler, network, block, self.real).items():
+                    columns.setdefault(name, []).append(value)
         return columns
 
     def _encoded(self, metrics: list[ImageMetric], device: torch.device) -> dict[Encoder, RealFeatures]:
@@ -121,7 +127,7 @@ class Scorer:
                     f"{metric} takes images of 256 levels, and data with a closed form are not quantised: measure fid, "
                     "which is in pixels there."
                 )
-            found[encoder] = RealFeatures(self.images, encoding, self.given)
+            found[encoder] = RealFeatures(self.images, encoding, self.given, self.spent)
         return found
 
     def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int], balanced: bool) -> dict[str, object]:
@@ -182,8 +188,8 @@ class SpeedOnly:
 class CellScorer:
     """The scores of a cell, from batches as they come. The state of a block is dropped when the next one begins."""
 
-    def __init__(self, metrics: list[Compared]):
-        self._metrics = metrics
+    def __init__(self, metrics: list[Compared], spent: Breakdown | None = None):
+        self._metrics, self._spent = metrics, spent or Breakdown()
         self._scores: dict[int, dict[str, float]] = {}
         self._block: int | None = None
         self._current: list[tuple[tuple[RealFeatures, ...], Accumulator]] = []
@@ -193,6 +199,10 @@ class CellScorer:
         """Score a batch. Raises ValueError if its block has been finished before."""
         if batch.block in self._scores:
             raise ValueError(f"Block {batch.block} is finished: add the batches of a block one after another.")
+        with self._spent.part(STATISTICS):
+            self._add(batch)
+
+    def _add(self, batch: Batch) -> None:
         if batch.block != self._block:
             self._finish()
             self._block = batch.block
@@ -200,14 +210,15 @@ class CellScorer:
         distinct = dict.fromkeys(real for reals, _ in self._current for real in reals)
         labels = None if batch.labels is None else batch.labels.cpu()
         known = {"labels": labels, "images": batch.images, "asked": batch.asked}
-        seen = {real: real.extractor.extract(batch.images)._replace(**known) for real in distinct}
+        seen = {real: real.extract(batch.images)._replace(**known) for real in distinct}
         for reals, accumulator in self._current:
             accumulator.update(*(seen[real] for real in reals))
 
     @torch.inference_mode()
     def columns(self) -> dict[str, list[float]]:
         """Every metric's columns, one value for each seed block; this finishes the last block."""
-        self._finish()
+        with self._spent.part(STATISTICS):
+            self._finish()
         names = dict.fromkeys(name for scores in self._scores.values() for name in scores)
         return {name: [scores[name] for scores in self._scores.values()] for name in names}
 

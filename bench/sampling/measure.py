@@ -7,6 +7,7 @@ the two are then compared under the same conditions.
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil, isnan
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from samplerbench.data.dataset import displayed, quantised
 from samplerbench.methods import Sampler
 from samplerbench.networks.conditions.base import Asked
 from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.sampling.breakdown import DECODER, FORWARDS, NETWORK, NOISE, SAMPLER, WARM_UP, Breakdown
 from samplerbench.sampling.generate import Generation, asked_of, generate
 from samplerbench.sampling.noise import ImageNoise
 from samplerbench.sampling.probes import decoder_gflops, forward_inputs, gflops_per_evaluation, redraw_difference
@@ -83,6 +85,7 @@ class Measurement:
     pictured: uint8 (n, C, H, W), the first images of the first seed block.
     evaluations: network evaluations per image, of each batch.
     redraw_difference: the largest difference between pixels of an image that was drawn twice.
+    spent: where the wall time went, also of other cells.
     """
 
     batch_size: int
@@ -95,6 +98,7 @@ class Measurement:
     peak_memory_mb: float | None = None
     gflops_per_image: float | None = None
     progress: CellProgress = field(default_factory=CellProgress)
+    spent: Breakdown = field(default_factory=Breakdown)
 
     @property
     def nfe(self) -> float:
@@ -164,14 +168,16 @@ def measure(
     Yields batch after batch, so that the images need not all be kept. Without seed blocks the cell is only timed.
     Raises NotFinite for NaN or infinite images, and whatever the method or the device raises.
     """
-    sampler.dry_run  # noqa: B018 - a defective method fails here, and not after minutes
+    with found.spent.part(WARM_UP):
+        sampler.dry_run  # noqa: B018 - a defective method fails here, and not after minutes
     each = found.batch_size * (sampler.nfe or 0)
     if sampler.nfe:
         found.progress.expected = max(ceil(samples / found.batch_size) * len(seeds), MIN_ROUNDS if timing else 0) * each
-    found.redraw_difference = redraw_difference(sampler, network)
-    if timing:
-        gflops_each = gflops_per_evaluation(sampler, network)
-        _warm_up(sampler, network, found)
+    with found.spent.part(WARM_UP):
+        found.redraw_difference = redraw_difference(sampler, network)
+        if timing:
+            gflops_each = gflops_per_evaluation(sampler, network)
+            _warm_up(sampler, network, found)
     memory = PeakMemory(network.device)
     for block in seeds:
         for start in range(0, samples, found.batch_size):
@@ -206,39 +212,43 @@ def _batch(
     memory: PeakMemory,
 ) -> Batch:
     """A full batch of images; where it is timed, bare forwards run before and after each segment in turn."""
-    indices = range(start, start + found.batch_size)
-    with memory if timing else nullcontext():
-        run = Generation(sampler, network, ImageNoise(block, indices))
-        found.progress.start(run)
-        times = _timed_segments(run, network, before=len(found.rounds) % 2 == 0) if timing else None
-        states = run.finish()
-        _check_finite(states)
-        images, decoding = timed(lambda: network.images(states), network.device)
+    indices, spent = range(start, start + found.batch_size), found.spent
+    with spent.part(SAMPLER):
+        with memory if timing else nullcontext():
+            run = Generation(sampler, network, ImageNoise(block, indices, lap=partial(spent.part, NOISE)))
+            found.progress.start(run)
+            times = _timed_segments(run, network, len(found.rounds) % 2 == 0, spent) if timing else None
+            states = run.finish()
+            with spent.part(DECODER):
+                images, decoding = timed(lambda: network.images(states), network.device)
+        inside = sum(run.stopwatch.seconds())
+        spent.move(NETWORK, inside)
+    _check_finite(images)
     found.evaluations.append(run.nfe)
     if times:
         sampling, forward = times
-        decoding = decoding if network.decode else 0.0
-        found.rounds.append(Round(sampling, sum(run.stopwatch.seconds()), forward, run.nfe, decoding))
+        found.rounds.append(Round(sampling, inside, forward, run.nfe, decoding if network.decode else 0.0))
     asked = asked_of(network, run.labels)
     labels = asked.classes if asked else run.labels
     return Batch(block, indices, quantised(images, network.exact), labels, asked)
 
 
-def _check_finite(states: Tensor) -> None:
-    broken = (~states.isfinite()).flatten(1).any(1).sum().item()
+def _check_finite(images: Tensor) -> None:
+    broken = (~images.isfinite()).flatten(1).any(1).sum().item()
     if broken:
-        raise NotFinite(f"{broken} of {len(states)} images are not finite")
+        raise NotFinite(f"{broken} of {len(images)} images are not finite")
 
 
-def _timed_segments(run: Generation, network: LoadedNetwork, before: bool) -> tuple[float, float]:
+def _timed_segments(run: Generation, network: LoadedNetwork, before: bool, spent: Breakdown) -> tuple[float, float]:
     """The seconds of a whole sampling run, and of a bare forward, which runs before or after each of its segments."""
     inputs, latency, more = forward_inputs(network, len(run.images)), 0.0, True
     forwards: list[float] = []
 
     def bare_forward() -> None:
-        if not forwards:
-            network.net(*inputs)  # drawing the noise has emptied the caches: the first forward would be slow
-        forwards.append(timed(lambda: network.net(*inputs), network.device)[1])
+        with spent.part(FORWARDS):
+            if not forwards:
+                network.net(*inputs)  # drawing the noise has emptied the caches: the first forward would be slow
+            forwards.append(timed(lambda: network.net(*inputs), network.device)[1])
 
     while more:
         if before:

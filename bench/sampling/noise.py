@@ -1,7 +1,8 @@
 """Noise that belongs to an image: the same at any batch size, on any device, with any number of workers."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -21,17 +22,25 @@ class ImageNoise:
     draws: how often it was called; a deterministic sampler calls it once, for its initial state.
     """
 
-    def __init__(self, block: int, indices: Sequence[int], purpose: str = SAMPLING):
-        self.block, self.indices, self.purpose, self.draws = block, indices, purpose, 0
+    def __init__(
+        self,
+        block: int,
+        indices: Sequence[int],
+        purpose: str = SAMPLING,
+        lap: Callable[[], AbstractContextManager] = nullcontext,
+    ):
+        """lap: a context around each call, such as a stopwatch's."""
+        self.block, self.indices, self.purpose, self.lap, self.draws = block, indices, purpose, lap, 0
         self.generators = [np.random.Generator(stream) for stream in _streams(purpose, block, indices)]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Standard normal numbers in the shape, dtype and device of x (B, C, H, W), the next of each image."""
         self.draws += 1
-        drawn = np.empty(x.shape, np.float32)
-        for image, generator in zip(drawn, self.generators, strict=True):
-            generator.standard_normal(out=image, dtype=np.float32)
-        return torch.from_numpy(drawn).to(x.device, x.dtype)
+        with self.lap():
+            drawn = np.empty(x.shape, np.float32)
+            for image, generator in zip(drawn, self.generators, strict=True):
+                generator.standard_normal(out=image, dtype=np.float32)
+            return torch.from_numpy(drawn).to(x.device, x.dtype)
 
 
 def image_labels(block: int, indices: Iterable[int], classes: int, purpose: str = SAMPLING) -> Tensor:

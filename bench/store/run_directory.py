@@ -22,12 +22,19 @@ from samplerbench.store.columns import (
 )
 from samplerbench.store.images import SavedImages
 from samplerbench.store.lock import Lock, Writer
-from samplerbench.store.sessions import refuse_newer, with_session, wrong_facts
+from samplerbench.store.sessions import refuse_newer, sessions, with_seconds, with_session, wrong_facts
 from samplerbench.store.stored_rows import StoredRows, read_rows
 
 LOCK = "run.lock"
 # What a killed run leaves behind.
-UNFINISHED = ("*.csv.partial", "*.json.partial", "raw/*.partial", "images/*.partial", "tracebacks/*.partial")
+UNFINISHED = (
+    "*.csv.partial",
+    "*.json.partial",
+    "raw/*.partial",
+    "images/*.partial",
+    "tracebacks/*.partial",
+    "profile/*.partial",
+)
 _WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
 
 Arrays = Mapping[str, np.ndarray]
@@ -50,6 +57,7 @@ class RunDirectory:
         self.metrics = list(metrics)
         self.notes: list[str] = []
         self.lock: Lock | None = None
+        self.session: int | None = None  # the place in run.json of the session that it has described
         self._load()
 
     def __enter__(self) -> "RunDirectory":
@@ -127,6 +135,14 @@ class RunDirectory:
             (self.folder / "tracebacks").mkdir(exist_ok=True)
             replace(self.folder / "tracebacks" / f"{cell}.txt", text.encode())
 
+    def add_profile(self, cell: str, trace: bytes) -> Path:
+        """Keep the trace of a cell's sampling run, in profile/CELL.json.gz; returns its path. Raises WriteError."""
+        path = self.folder / "profile" / f"{cell}.json.gz"
+        with continuing(self.folder):
+            path.parent.mkdir(exist_ok=True)
+            replace(path, trace)
+        return path
+
     def images(self, cell: str, samples: int) -> SavedImages:
         """Where a cell's images go when all of them are to be kept."""
         return SavedImages(self.folder / "images", cell, samples)
@@ -139,8 +155,18 @@ class RunDirectory:
     def describe(self, facts: Mapping[str, object]) -> None:
         """Add a session to run.json. Raises WriteError, or InputError if what is there is damaged."""
         described = with_session(read_facts(self.folder) if self.described else {}, facts)
+        self._write_facts(described)
+        self.session = len(sessions(described)) - 1
+
+    def add_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Add to the session that was described where its time went. Raises as `describe` does."""
+        assert self.session is not None, "a session is described first"
+        self._write_facts(with_seconds(read_facts(self.folder), self.session, seconds))
+
+    def _write_facts(self, facts: Mapping[str, Any]) -> None:
         with continuing(self.folder):
-            replace(self.folder / "run.json", (json.dumps(described, indent=2) + "\n").encode())
+            self._check_lock()
+            replace(self.folder / "run.json", (json.dumps(facts, indent=2) + "\n").encode())
 
     def _load(self) -> str:
         """Read the rows; returns what follows the last complete one. Raises InputError for anything but a run."""

@@ -41,6 +41,13 @@ def with_session(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[st
     }
 
 
+def with_seconds(facts: Mapping[str, Any], session: int, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """The facts with the seconds of wall time that a session, by its place, has spent on each part of its work."""
+    listed = list(sessions(facts))
+    listed[session] = listed[session] | {"seconds": {part: round(value, 3) for part, value in seconds.items()}}
+    return {**facts, "sessions": listed}
+
+
 def sessions(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What each session recorded, in their order; older runs recorded only the last one."""
     last = _session(facts)

@@ -17,6 +17,7 @@ from samplerbench.networks.guides import with_guides
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.networks.model import get_model, load_model
 from samplerbench.networks.teachers import with_teachers
+from samplerbench.sampling.breakdown import Breakdown
 from samplerbench.store.provenance import environment, fingerprint
 from samplerbench.sweep.dealing import places
 from samplerbench.sweep.jobs import Job, expand
@@ -75,18 +76,25 @@ class Prepared:
         return min(self.sweep.batch_size, self.samples)
 
 
-def prepare(options: Sweep) -> Prepared:
-    """Check and load everything. Raises InputError, SpecError or CheckpointError for what cannot be run."""
+def prepare(options: Sweep, spent: Breakdown | None = None) -> Prepared:
+    """Check and load everything. Raises InputError, SpecError or CheckpointError for what cannot be run.
+
+    spent: where the time of scoring will be booked.
+    """
     sweep = normalise(options)
     device = pick_device(sweep.device)
     models = load_models(sweep, device)
     jobs = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
-    whole = _prepare_all(sweep, jobs, models, device)
+    whole = _prepare_all(sweep, jobs, models, device, spent)
     return _part(whole, places(jobs, Shard.parse(sweep.shard))) if sweep.shard else whole
 
 
 def _prepare_all(
-    sweep: CheckedSweep, jobs: Sequence[Job], models: Mapping[str, LoadedNetwork], device: torch.device
+    sweep: CheckedSweep,
+    jobs: Sequence[Job],
+    models: Mapping[str, LoadedNetwork],
+    device: torch.device,
+    spent: Breakdown | None,
 ) -> Prepared:
     """The whole sweep: every shard checks and loads all of it, so that all of them find the same wrong input."""
     jobs, networks, missing = _load_networks(jobs, models, sweep, device)
@@ -101,7 +109,7 @@ def _prepare_all(
     _check_shapes(networks.values(), dataset)
     scorer = Scorer(
         dataset, sweep.metrics, sweep.samples, sweep.seeds, device, sweep.data_root, sweep.download, sweep.reference,
-        sweep.labels == "balanced",
+        sweep.labels == "balanced", spent,
     )  # fmt: skip
     _check_labels(scorer, networks)
     guidances = {

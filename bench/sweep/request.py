@@ -10,6 +10,7 @@ from typing import Any
 from samplerbench.errors import InputError, WriteError
 from samplerbench.methods import SpecError
 from samplerbench.models import CheckpointError
+from samplerbench.sampling.breakdown import LOADING, Breakdown
 from samplerbench.store.provenance import fingerprint
 from samplerbench.sweep.normalise import hashed, normalise, runs_folder
 from samplerbench.sweep.options import Sweep
@@ -55,20 +56,24 @@ class Request:
         shard = self.parts[0].sweep.shard
         return self.folder / (f"{REPORT}-{Shard.parse(shard).folder}" if shard else REPORT)
 
-    def sessions(self) -> Iterator[tuple[str, Session]]:
+    def sessions(self, spent: Breakdown | None = None) -> Iterator[tuple[str, Session]]:
         """The title and the session of each sweep, opened one after another: a network is held while it is measured.
 
-        All of them are checked first, so that no wrong input is found after hours.
+        All of them are checked first, so that no wrong input is found after hours. spent: the time before, which counts
+        as the first one's.
         """
-        for part in self.parts[1:]:
-            self._open(part)
+        spent = spent or Breakdown()
+        with spent.part(LOADING):
+            for part in self.parts[1:]:
+                self._open(part, Breakdown())
         for part in self.parts:
-            yield part.title, self._open(part)
+            yield part.title, self._open(part, spent)
+            spent = Breakdown()
 
-    def _open(self, part: Part) -> Session:
+    def _open(self, part: Part, spent: Breakdown) -> Session:
         facts = {"name": self.suite.name, "sha256": self.suite.digest} if self.suite else None
         with self._placed(part.source):
-            return Session(part.sweep, facts)
+            return Session(part.sweep, facts, spent)
 
     def _folder(self, sweeps: list[Sweep]) -> Path:
         """Where the suite goes: the same folder for the same options, unless --output names one."""

@@ -15,6 +15,7 @@ from samplerbench.methods import FAULTS, ContractError, Method
 from samplerbench.metrics.scoring import summarise
 from samplerbench.networks.closed_form import one_thread
 from samplerbench.sampling import reference
+from samplerbench.sampling.breakdown import FILES, SOLUTIONS
 from samplerbench.sampling.measure import PICTURED, Measurement, measure
 from samplerbench.store.columns import joined
 from samplerbench.store.provenance import commit, fingerprint, utc_now
@@ -40,7 +41,8 @@ def measure_row(
             raise job.fault
         with one_thread() if prepared.network(job).exact else nullcontext():
             scores = _measure(job, prepared, store, found, str(row["cell"]))
-            teacher = _teacher_images(job, prepared)
+            with found.spent.part(SOLUTIONS):
+                teacher = _teacher_images(job, prepared)
         quality = summarise(scores, prepared.scorer.columns)
     except WriteError:
         raise
@@ -66,7 +68,8 @@ def _measure(
         for batch in measure(job.sampler, network, found, prepared.samples, prepared.seeds, sweep.timing):
             scoring.add(batch)
             if saved:
-                saved.add(batch.block, batch.images.cpu().numpy())
+                with found.spent.part(FILES):
+                    saved.add(batch.block, batch.images.cpu().numpy())
     return scoring.columns() | prepared.scorer.evaluate(job.sampler, network, prepared.seeds)
 
 

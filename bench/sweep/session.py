@@ -1,12 +1,14 @@
 """A sweep in its run directory: what is pending is measured, cell by cell, and every cell becomes a row."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from samplerbench.data.dataset import displayed
-from samplerbench.errors import InputError
+from samplerbench.errors import InputError, WriteError
 from samplerbench.metrics.base import METRICS
+from samplerbench.sampling.breakdown import FILES, LOADING, REPORT, Breakdown
 from samplerbench.sampling.measure import PICTURED, CellProgress, Measurement
 from samplerbench.store.protocol import differences
 from samplerbench.store.provenance import commit, utc_now
@@ -48,12 +50,19 @@ class CellFinished:
 
 
 class Session:
-    """A prepared sweep in its run directory. Raises InputError, SpecError or CheckpointError for wrong input."""
+    """A prepared sweep in its run directory. Raises InputError, SpecError or CheckpointError for wrong input.
 
-    def __init__(self, sweep: Sweep, suite: Mapping[str, str] | None = None):
-        """suite: the name and the hash of the suite that it comes from, for run.json."""
-        self.suite = suite
-        self.prepared = prepare(sweep)
+    spent: where the wall time goes.
+    """
+
+    def __init__(self, sweep: Sweep, suite: Mapping[str, str] | None = None, spent: Breakdown | None = None):
+        """suite: the name and the hash of the suite that it comes from, for run.json. spent: the time before."""
+        self.suite, self.spent = suite, spent or Breakdown()
+        with self.spent.part(LOADING):
+            self._open(sweep)
+
+    def _open(self, sweep: Sweep) -> None:
+        self.prepared = prepare(sweep, self.spent)
         self.jobs = self.prepared.jobs
         registered = [column.name for name in METRICS.names() for column in METRICS.lookup(name).columns]
         measured = [column.name for column in self.prepared.scorer.columns]
@@ -69,22 +78,49 @@ class Session:
         """
         with self.store:
             yield from map(Note, self.store.notes)
-            self.pending = self._pending()  # another process may have written in the meantime
-            yield from self._measure()
+            with self.spent.part(LOADING):
+                self.pending = self._pending()  # another process may have written in the meantime
+            try:
+                yield from self._measure()
+            except WriteError:
+                raise
+            except BaseException:  # an interrupted session keeps its times, too
+                self._keep_seconds()
+                raise
+            self._keep_seconds()
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """A block after `execute` that writes the report: its time is added to run.json."""
+        with self.spent.part(REPORT):
+            yield
+        if self.store.session is not None:
+            with suppress(InputError), self.store:  # another process may write there by now, or have deleted it
+                self._keep_seconds()
+
+    def _keep_seconds(self) -> None:
+        seconds = self.spent.read()
+        if self.store.session is not None:  # otherwise nothing was left to measure
+            self.store.add_seconds(seconds)
 
     def _measure(self) -> Iterator[CellStarted | CellFinished]:
+        with self.spent.part(FILES):
+            self._describe()
+        for job in self.pending:
+            found = Measurement(self.prepared.batch_size, spent=self.spent)
+            yield CellStarted(job, found.progress)
+            row, raw = measure_row(job, self.prepared, self.store, found)
+            with self.spent.part(FILES):
+                self.store.add(row, raw)
+            yield CellFinished(row)
+
+    def _describe(self) -> None:
         if self.pending or not self.store.described:
             self.store.describe(self.facts())
         self.store.write()
         images = self.prepared.scorer.images
         if images and len(images.reference):
             self.store.add_raw("reference", {"images": displayed(images.reference[:PICTURED]).numpy()})
-        for job in self.pending:
-            found = Measurement(self.prepared.batch_size)
-            yield CellStarted(job, found.progress)
-            row, raw = measure_row(job, self.prepared, self.store, found)
-            self.store.add(row, raw)
-            yield CellFinished(row)
 
     def facts(self) -> dict[str, object]:
         """What run.json records: the request, the environment, the hashes, the metrics' columns."""

@@ -25,10 +25,11 @@ def test_a_run_prints_and_writes_a_report_that_can_be_written_again(invoke):
     assert result.exit_code == 0, result.output
     assert "(digits-cnn)" in result.stdout
     assert result.stdout.splitlines()[-1] == "Report: run/report.md, run/report.html"
-    ddpm, flow, *done = result.stderr.splitlines()
+    ddpm, flow, *done, spent = result.stderr.splitlines()
     assert re.fullmatch(r"ddpm: shipped weights [0-9a-f]{12}", ddpm)
     assert re.fullmatch(r"flow: shipped weights [0-9a-f]{12}", flow)
     assert done == ["ddim 2 steps, uniform done", "flow 2 steps, uniform done"]
+    assert re.fullmatch(r"Time: [\d.]+ s: [a-z -]+ \d+ %(, [a-z -]+ \d+ %)+", spent)
     folder = Path("run")
     report = (folder / "report.md").read_text()
     assert report.count("\n| ddim ") == 1

@@ -8,7 +8,7 @@ from samplerbench.errors import InputError
 from samplerbench.store.protocol import protocol_facts
 from samplerbench.store.results import load
 from samplerbench.store.run_directory import RunDirectory, read_facts
-from samplerbench.store.sessions import SCHEMA, sessions, with_session
+from samplerbench.store.sessions import SCHEMA, sessions, with_seconds, with_session
 
 
 def test_each_session_is_kept_and_the_weights_are_those_of_all(facts):
@@ -45,3 +45,11 @@ def test_a_run_of_a_newer_version_is_refused_by_every_reader_and_an_older_one_is
     path.write_text(json.dumps(written | {"schema": "two"}))
     with pytest.raises(InputError, match="its 'schema' is damaged"):
         read_facts(tmp_path)
+
+
+def test_seconds_belong_to_their_own_session(facts):
+    both = with_session(with_session({}, facts), facts)
+    found = with_seconds(with_seconds(both, 0, {"network": 1.23456}), 1, {"report": 2.0})
+    assert [each["seconds"] for each in found["sessions"]] == [{"network": 1.235}, {"report": 2.0}]
+    assert "seconds" not in both["sessions"][0]
+    assert "seconds" not in with_session(found, facts)["sessions"][2]

@@ -134,3 +134,14 @@ def test_a_missing_stage_skips_its_row_alone(tmp_path):
     assert "bench train progressive[steps=16] --dataset digits" in session.jobs[1].skip
     with pytest.raises(InputError, match=r"no checkpoint .*progressive.steps=16..safetensors"):
         Session(Sweep("progressive", steps="16", **options))
+
+
+def test_an_interrupted_session_keeps_where_its_time_went(broken, options):
+    with pytest.raises(KeyboardInterrupt):
+        samplerbench.run(methods="ddim,interrupted", **options)
+    seconds = read_facts(Path("run"))["sessions"][0]["seconds"]
+    assert {"loading", "network", "features", "files"} <= seconds.keys()
+    samplerbench.run(methods="ddim", **options | {"output": "run", "steps": "1,2"})
+    first, second = (each["seconds"] for each in read_facts(Path("run"))["sessions"])
+    assert first == seconds
+    assert second["report"] > 0
