@@ -9,7 +9,6 @@ import torch
 from torch import Size, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from samplerbench.models.autoencoder import Autoencoder, AutoencoderConfig
 from samplerbench.models.digits_cnn import DigitsCNN
 from samplerbench.models.encoder import Encoder, EncoderConfig
 from samplerbench.models.facts import CheckpointFacts
@@ -34,7 +33,6 @@ KINDS: dict[str, Kind] = {
     "unet": Kind(UNet, UNetConfig, "a samplerbench U-Net"),
     "noisy-classifier": Kind(NoisyClassifier, NoisyClassifierConfig, "a noise-aware classifier"),
     "digits-cnn": Kind(DigitsCNN, None, "a digits classifier"),
-    "autoencoder": Kind(Autoencoder, AutoencoderConfig, "an autoencoder"),
     "encoder": Kind(Encoder, EncoderConfig, "an encoder"),
 }
 # What a network can raise if the metadata of a damaged file describes an impossible one.

@@ -1,17 +1,13 @@
 """The U-Net that all methods share."""
 
 from dataclasses import dataclass, replace
-from math import log
+from math import gcd, log
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samplerbench.models.attention import Attention, Context, CrossAttention, norm, zero
-from samplerbench.models.text_encoder import TextEncoder
-
 MAX_BLOCKS = 100
-LARGEST_UNHALVED = 16  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -25,10 +21,6 @@ class UNetConfig:
     interval: whether the network is conditioned on (t, s), as those of MeanFlow and shortcut models are.
     outputs: the output has this many times the channels of the image.
     time_scale: factor on t before the sinusoidal embedding; methods that differentiate in t need a low one.
-    inputs: further input channels, such as a smaller image, which the caller appends to those of the state.
-    context: width of the tokens to which pixels attend, after each self-attention; 0 for none.
-    vocabulary: how many words there are, if the context is words, which the network encodes itself; 0 for vectors.
-    words: the most that a text has.
     """
 
     resolution: int = 8
@@ -42,22 +34,16 @@ class UNetConfig:
     interval: bool = False
     outputs: int = 1
     time_scale: float = 1000.0
-    inputs: int = 0
-    context: int = 0
-    vocabulary: int = 0
-    words: int = 16
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_BLOCKS:  # the metadata of a damaged checkpoint may say anything
             raise ValueError(f"a U-Net has 1 to {MAX_BLOCKS} blocks per resolution, not {self.blocks}")
-        if self.vocabulary and not self.context:
-            raise ValueError("a U-Net with a vocabulary has a width of its context")
 
 
+HEAD_WIDTH = 64  # channels per attention head
 PRESETS = {
     "digits": UNetConfig(),
     "mnist5k": UNetConfig(28, 1, channels=16, multipliers=(1, 3, 6), blocks=1, attention=(7,)),
-    "mnist5k-latent": UNetConfig(7, 4, channels=64, multipliers=(1,), blocks=1, attention=()),
     "mnist": UNetConfig(28, 1, channels=64, multipliers=(1, 2, 2), blocks=2, attention=(14,)),
     "cifar10": UNetConfig(32, 3, channels=128, multipliers=(1, 2, 2, 2), blocks=2, attention=(16,)),
 }
@@ -66,10 +52,8 @@ PRESETS = {
 def fitting(resolution: int, image_channels: int) -> UNetConfig:
     """A U-Net for square images of any size, halved down to 4 pixels at most three times; the presets are such ones.
 
-    Small ones of an odd size, such as latents, are not halved. Raises ValueError for larger ones.
+    Raises ValueError for images of an odd size, which cannot be halved.
     """
-    if resolution % 2 and resolution <= LARGEST_UNHALVED:
-        return UNetConfig(resolution, image_channels, 64, (1,), blocks=1, attention=())
     if resolution % 2:
         raise ValueError(f"a U-Net halves its images, which a side of {resolution} does not allow")
     side, levels = resolution, 1
@@ -82,6 +66,17 @@ def fitting(resolution: int, image_channels: int) -> UNetConfig:
 def weaker(config: UNetConfig) -> UNetConfig:
     """Half as wide, with one block per resolution: the weaker network for autoguidance."""
     return replace(config, channels=config.channels // 2, blocks=1)
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(gcd(32, channels // 4), channels, eps=1e-6)
+
+
+def _zero(layer: nn.Module) -> nn.Module:
+    """The layer, initialised to zero, so that its residual block starts as the identity."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
 
 
 class TimeEmbedding(nn.Module):
@@ -109,12 +104,12 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, width: int, dropout: float):
         super().__init__()
-        self.norm1 = norm(inputs)
+        self.norm1 = _norm(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.embed = nn.Linear(width, 2 * outputs)
-        self.norm2 = norm(outputs)
+        self.norm2 = _norm(outputs)
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = zero(nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.conv2 = _zero(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
@@ -124,18 +119,34 @@ class ResidualBlock(nn.Module):
         return self.skip(x) + self.conv2(self.dropout(F.silu(h)))
 
 
-class Stage(nn.Module):
-    """A residual block, followed by attention if `attention`: to the other pixels, and to a context if it has one."""
+class Attention(nn.Module):
+    """x + self-attention over the pixels of x (B, C, H, W)."""
 
-    def __init__(self, inputs: int, outputs: int, width: int, dropout: float, attention: bool, context: int = 0):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.heads = max(1, channels // HEAD_WIDTH)
+        self.norm = _norm(channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = _zero(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).view(b, 3, self.heads, c // self.heads, h * w)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)  # (B, heads, pixels, channels per head)
+        attended = F.scaled_dot_product_attention(q, k, v)
+        return x + self.out(attended.transpose(-1, -2).reshape(b, c, h, w))
+
+
+class Stage(nn.Module):
+    """A residual block, followed by attention if `attention`."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, dropout: float, attention: bool):
         super().__init__()
         self.block = ResidualBlock(inputs, outputs, width, dropout)
         self.attention = Attention(outputs) if attention else nn.Identity()
-        self.cross = CrossAttention(outputs, context) if attention and context else None
 
-    def forward(self, x: Tensor, embedding: Tensor, context: Context | None = None) -> Tensor:
-        x = self.attention(self.block(x, embedding))
-        return self.cross(x, context) if self.cross else x
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        return self.attention(self.block(x, embedding))
 
 
 class Downsample(nn.Conv2d):
@@ -144,7 +155,7 @@ class Downsample(nn.Conv2d):
     def __init__(self, channels: int):
         super().__init__(channels, channels, 3, stride=2, padding=1)
 
-    def forward(self, x: Tensor, *_: object) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         return super().forward(x)
 
 
@@ -154,16 +165,15 @@ class Upsample(nn.Conv2d):
     def __init__(self, channels: int):
         super().__init__(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor, *_: object) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         return super().forward(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 class UNet(nn.Module):
     """DDPM's U-Net (arXiv 2006.11239, appendix B) with scale-shift time embedding (arXiv 2102.09672).
 
-    forward(x, t, label=None, s=None, context=None): x (B, C + inputs, H, W), times t (B,) in [0, 1], labels (B,) with
-    `classes` for the null class (None: all null), end times s (B,) if `interval`, and if it has a context, vectors
-    (B, L, context) or words (B, L), of which 0 is none. Returns a prediction (B, outputs * C, H, W).
+    forward(x, t, label=None, s=None): x (B, C, H, W), times t (B,) in [0, 1], labels (B,) with `classes` for the null
+    class (None: all null), end times s (B,) if `interval`. Returns a prediction (B, outputs * C, H, W).
     """
 
     def __init__(self, config: UNetConfig):
@@ -174,14 +184,12 @@ class UNet(nn.Module):
         self.time = TimeEmbedding(channels, width, config.time_scale)
         self.second_time = TimeEmbedding(channels, width, config.time_scale) if config.interval else None
         if self.second_time:
-            zero(self.second_time.layers[-1])  # initially, the output does not depend on s
+            _zero(self.second_time.layers[-1])  # initially, the output does not depend on s
         self.label = nn.Embedding(config.classes + 1, width) if config.classes else None
-        self.words = TextEncoder(config.vocabulary, config.words, config.context) if config.vocabulary else None
-        self.conv_in = nn.Conv2d(config.image_channels + config.inputs, channels, 3, padding=1)
+        self.conv_in = nn.Conv2d(config.image_channels, channels, 3, padding=1)
 
-        def stage(inputs: int, outputs: int, resolution: int, attention: bool = False) -> Stage:
-            attention = attention or resolution in config.attention
-            return Stage(inputs, outputs, width, config.dropout, attention, config.context)
+        def stage(inputs: int, outputs: int, resolution: int) -> Stage:
+            return Stage(inputs, outputs, width, config.dropout, resolution in config.attention)
 
         widths = [channels * multiplier for multiplier in config.multipliers]
         resolution, current, skips = config.resolution, channels, [channels]
@@ -196,7 +204,8 @@ class UNet(nn.Module):
                 skips.append(current)
                 resolution //= 2
 
-        self.middle = nn.ModuleList((stage(current, current, resolution, True), stage(current, current, 0)))
+        self.middle = nn.ModuleList((stage(current, current, resolution), stage(current, current, 0)))
+        self.middle[0].attention = Attention(current)
 
         self.up = nn.ModuleList()
         for level, outputs in reversed(list(enumerate(widths))):
@@ -207,24 +216,16 @@ class UNet(nn.Module):
                 self.up.append(Upsample(current))
                 resolution *= 2
 
-        self.norm_out = norm(current)
-        self.conv_out = zero(nn.Conv2d(current, config.outputs * config.image_channels, 3, padding=1))
+        self.norm_out = _norm(current)
+        self.conv_out = _zero(nn.Conv2d(current, config.outputs * config.image_channels, 3, padding=1))
 
-    def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        label: Tensor | None = None,
-        s: Tensor | None = None,
-        context: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None, s: Tensor | None = None) -> Tensor:
         if (s is None) == self.config.interval:
             raise ValueError(
                 "this network is conditioned on (t, s): give the end time s"
                 if self.config.interval
                 else "this network is conditioned on t only: leave out the end time s"
             )
-        attended = self._context(context)
         embedding = self.time(t)
         if self.second_time is not None:
             embedding = embedding + self.second_time(s)
@@ -235,22 +236,10 @@ class UNet(nn.Module):
         h = self.conv_in(x)
         skips = [h]
         for layer in self.down:
-            h = layer(h, embedding, attended)
+            h = layer(h, embedding)
             skips.append(h)
         for layer in self.middle:
-            h = layer(h, embedding, attended)
+            h = layer(h, embedding)
         for layer in self.up:
-            h = layer(h if isinstance(layer, Upsample) else torch.cat((h, skips.pop()), dim=1), embedding, attended)
+            h = layer(h if isinstance(layer, Upsample) else torch.cat((h, skips.pop()), dim=1), embedding)
         return self.conv_out(F.silu(self.norm_out(h)))
-
-    def _context(self, given: Tensor | None) -> Context | None:
-        """What pixels attend to. Raises ValueError unless a context was given to a network that has one."""
-        if (given is None) == bool(self.config.context):
-            raise ValueError(
-                "this network attends to a context: give one"
-                if self.config.context
-                else "this network has no context: leave it out"
-            )
-        if given is None:
-            return None
-        return self.words(given) if self.words else Context(given)

@@ -1,7 +1,7 @@
 """The training loop: EMA weights, and a state from which training resumes exactly."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Protocol
@@ -78,7 +78,6 @@ class Task:
     facts: what the checkpoint records of it, apart from the settings.
     teacher: counts the evaluations of the teacher, which are part of the cost; None without one.
     before: the cost of earlier stages.
-    finish: what else the checkpoint records, measured on the averaged weights at the end.
     """
 
     modules: TrainedModules
@@ -87,7 +86,6 @@ class Task:
     facts: CheckpointFacts
     teacher: CountedNetwork | None = None
     before: TrainingCost = NOTHING
-    finish: Callable[[Mapping[str, Tensor]], Mapping[str, str]] | None = None
 
 
 class Trainer:

@@ -14,7 +14,6 @@ from samplerbench.networks.checkpoints import CheckpointKey
 from samplerbench.networks.conditions.base import CONDITIONS
 from samplerbench.networks.devices import pick_device
 from samplerbench.networks.latent import latent_space
-from samplerbench.training.autoencoder import AUTOENCODERS, autoencoder_task, canonical
 from samplerbench.training.loop import Settings, iteration_seed
 from samplerbench.training.options import PAIRS, TrainOptions
 from samplerbench.training.progress import TrainingProgress
@@ -24,7 +23,7 @@ from samplerbench.training.tasks import CLASSIFIERS, Inputs, classifier_task, pr
 
 @dataclass(frozen=True)
 class Training:
-    """A training that is ready to run. name: the recipe, a classifier, or an autoencoder."""
+    """A training that is ready to run. name: the recipe, or a classifier."""
 
     name: str
     options: TrainOptions
@@ -60,8 +59,6 @@ class Training:
         torch.manual_seed(iteration_seed(settings.seed, 0))
         if recipe and lesson:
             task = recipe_task(recipe, self.inputs, lesson, settings.label_drop, self.options.weak)
-        elif self.name in AUTOENCODERS:
-            task = autoencoder_task(self.name, self.inputs)
         else:
             task = classifier_task(self.name, self.inputs)
         yield from run_training(task, settings, self.output, self._storage)
@@ -72,7 +69,7 @@ class Training:
 
 
 def plan_chain(recipe: str, options: TrainOptions) -> list[Training]:
-    """The trainings that a recipe, classifier or autoencoder of that name needs: its missing teachers, then its own.
+    """The trainings that a recipe, or a classifier of that name, needs: its missing teachers, then its own.
 
     A teacher that is distilled itself is trained with the same settings, others with the default ones.
     Raises InputError or SpecError for an unknown name, data that is missing or needs no network, a classifier that
@@ -81,8 +78,7 @@ def plan_chain(recipe: str, options: TrainOptions) -> list[Training]:
     dataset, device = DATASETS.get(options.dataset), pick_device(options.device)
     if options.latent:
         dataset = latent_space(dataset, options.latent, options.output, device)
-    name = canonical(recipe)
-    stages = _stages(name if name in CLASSIFIERS or name in AUTOENCODERS else str(get_recipe(name)), dataset, options)
+    stages = _stages(recipe if recipe in CLASSIFIERS else str(get_recipe(recipe)), dataset, options)
     inputs = Inputs(dataset, dataset.load(options.data_root, options.download), options.output, device)
     return [Training(name, given, replace(inputs, condition=given.condition)) for name, given in stages.items()]
 
@@ -118,20 +114,14 @@ def _exists(recipe: str, dataset: Dataset, options: TrainOptions) -> bool:
 
 
 def _recipe(name: str) -> Recipe | None:
-    """The recipe of that name; None for a classifier or an autoencoder."""
-    return None if name in CLASSIFIERS or name in AUTOENCODERS else get_recipe(name)
+    """The recipe of that name; None for a classifier."""
+    return None if name in CLASSIFIERS else get_recipe(name)
 
 
 def _check(name: str, dataset: Dataset, options: TrainOptions) -> None:
     """Raises InputError for a training that is impossible, or an option that has no effect on it."""
     if name in CLASSIFIERS:
         _check_classifier(name, dataset, options)
-    elif name in AUTOENCODERS:
-        _refuse_first(
-            (options.latent, f"--latent is for the networks of recipes, and {name} makes latents: leave it out."),
-            *_common(dataset, options),
-            *_without_recipe(f"{name} is an autoencoder", name, options),
-        )
     else:
         _check_recipe(get_recipe(name), dataset, options)
 
@@ -139,19 +129,13 @@ def _check(name: str, dataset: Dataset, options: TrainOptions) -> None:
 def _check_classifier(name: str, dataset: Dataset, options: TrainOptions) -> None:
     only, labels = CLASSIFIERS[name].only, CLASSIFIERS[name].labels
     _refuse_first(
-        (only and dataset.name != only, f"{name} is a classifier of {only}: give --dataset {only}, without --latent."),
-        (options.latent and not labels, f"--latent has no effect on {name}, which is for images: leave it out."),
+        (only and dataset.name != only, f"{name} is a classifier of {only}: give --dataset {only}."),
         *_common(dataset, options),
         (labels and not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
-        *_without_recipe(f"{name} is a classifier", name, options),
+        (options.condition, f"--condition has no effect on {name}: leave it out."),
+        (options.weak, f"--weak is for the network of a recipe, and {name} is a classifier: leave it out."),
+        (options.pairs, f"--pairs has no effect on {name}, which is not trained on pairs: leave it out."),
     )
-
-
-def _without_recipe(what: str, name: str, options: TrainOptions) -> Iterator[tuple[object, str]]:
-    """What is refused for all but recipes. what: is trained, in a sentence."""
-    yield options.condition, f"--condition has no effect on {name}: leave it out."
-    yield options.weak, f"--weak is for the network of a recipe, and {what}: leave it out."
-    yield options.pairs, f"--pairs has no effect on {name}, which is not trained on pairs: leave it out."
 
 
 def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> None:
@@ -187,7 +171,7 @@ def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> No
 
 
 def _common(dataset: Dataset, options: TrainOptions) -> Iterator[tuple[object, str]]:
-    """What is refused for all alike."""
+    """What is refused for recipes and classifiers alike."""
     yield (
         dataset.distribution,
         f"{dataset.name} is known in closed form: there is nothing to train, `bench run` needs no weights.",
