@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,20 +29,23 @@ class Latents(Images):
 class LatentSpace(Dataset):
     """The latents of a data set's images, scaled to a standard deviation of 1 over the training images.
 
-    kind: of the autoencoder, `kl` or `vq`. origin: of its checkpoint. device: on which it encodes and decodes.
+    source: the data set. kind: of the autoencoder, `kl` or `vq`. origin: of its checkpoint. device: on which it encodes and decodes.
     """
 
-    base: Dataset
+    source: Dataset
     kind: str
     autoencoder: Autoencoder
     origin: Origin
     device: torch.device
 
     name = "latent"
-    preset: ClassVar[str] = ""
 
     def __str__(self) -> str:
         return f"{self.base} in the latents of {self.kind}"
+
+    @property
+    def base(self) -> Dataset:
+        return self.source
 
     @property
     def resolution(self) -> int:
@@ -60,6 +62,10 @@ class LatentSpace(Dataset):
     @property
     def slug(self) -> str:
         return f"{self.base.slug}/{self.kind}"
+
+    @property
+    def preset(self) -> str:  # type: ignore[override]
+        return f"{self.base.preset}-latent"
 
     @property
     def flags(self) -> str:

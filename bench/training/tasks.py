@@ -1,9 +1,8 @@
-"""What can be trained: the network of a recipe with its modules, a learned solver, the classifiers."""
+"""What can be trained: the network of a recipe with its modules, a learned solver, an auxiliary network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,20 +10,12 @@ from torch import Tensor
 from samplerbench.data.dataset import Dataset, Images
 from samplerbench.errors import InputError
 from samplerbench.methods import Field, Recipe
-from samplerbench.models import (
-    CheckpointFacts,
-    DigitsCNN,
-    Encoder,
-    EncoderConfig,
-    NoisyClassifier,
-    NoisyClassifierConfig,
-)
-from samplerbench.models.encoder import QUARTERS
+from samplerbench.models import CheckpointFacts
 from samplerbench.models.kinds import facts_of
 from samplerbench.networks.checkpoints import FOLDER
-from samplerbench.networks.guides import NOISY_CLASSIFIER
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.networks.training_cost import NOTHING, TrainingCost
+from samplerbench.training.auxiliary import Auxiliary
 from samplerbench.training.loop import LabelledImages, Task
 from samplerbench.training.modules import NETWORK, TrainedModules
 from samplerbench.training.network import new_network
@@ -138,42 +129,21 @@ def paired_noise(eps: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda x: eps if x.shape == eps.shape else torch.randn_like(x)
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """A classifier that can be trained.
+def auxiliary_task(auxiliary: Auxiliary, inputs: Inputs) -> Task:
+    """The training of an auxiliary network. New weights are drawn from torch's global generator.
 
-    only: the data set it is for; empty for any. labels: whether it needs those of the data.
+    Raises InputError if there is none for images of this size.
     """
+    try:
+        net = auxiliary.network(inputs.dataset).to(inputs.device)
+    except ValueError as error:
+        raise InputError(f"{inputs.dataset} cannot be trained on: {error}.") from error
+    modules, data = TrainedModules({NETWORK: net}), inputs.labelled
+    loss = auxiliary.loss(net, inputs.dataset, inputs.device)
 
-    build: Callable[[Dataset], Any]
-    only: str = ""
-    labels: bool = True
+    @torch.inference_mode()
+    def finish(weights: Mapping[str, Tensor]) -> Mapping[str, str]:
+        net.load_state_dict(weights)
+        return auxiliary.measured(net.eval(), data.floats(data.images))
 
-
-def _noisy_classifier(dataset: Dataset) -> NoisyClassifier:
-    return NoisyClassifier(NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes))
-
-
-def _mnist_cnn(dataset: Dataset) -> Encoder:
-    config = EncoderConfig(dataset.resolution, dataset.channels, channels=16, classes=dataset.classes, graded=True)
-    return Encoder(config)
-
-
-def _encoder(dataset: Dataset) -> Encoder:
-    classes = dataset.classes or QUARTERS
-    return Encoder(EncoderConfig(dataset.resolution, dataset.channels, classes=classes, rotations=not dataset.classes))
-
-
-CLASSIFIERS: dict[str, Classifier] = {
-    "digits-cnn": Classifier(lambda dataset: DigitsCNN(), only="digits"),
-    "mnist-cnn": Classifier(_mnist_cnn, only="mnist5k"),
-    NOISY_CLASSIFIER: Classifier(_noisy_classifier),
-    "encoder": Classifier(_encoder, labels=False),
-}
-
-
-def classifier_task(name: str, inputs: Inputs) -> Task:
-    """The training of a classifier. New weights are drawn from torch's global generator."""
-    net = CLASSIFIERS[name].build(inputs.dataset).to(inputs.device)
-    facts = inputs.recorded(facts_of(net))
-    return Task(TrainedModules({NETWORK: net}), lambda _, *batch: net.loss(*batch), inputs.labelled, facts)
+    return Task(modules, loss, data, inputs.recorded(facts_of(net)), finish=finish)
