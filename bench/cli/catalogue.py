@@ -65,9 +65,9 @@ def _lines(name: str, width: int | None) -> list[str]:
 def _presets() -> list[str]:
     """The sizes of networks for --preset, which are no plug-ins."""
     return [
-        f"{name:8} {config.image_channels}x{config.resolution}x{config.resolution}, "
+        f"{name:14} {config.image_channels}x{config.resolution}x{config.resolution}, "
         f"{'/'.join(str(config.channels * factor) for factor in config.multipliers)} channels, "
-        f"{config.blocks} blocks each, attention at {', '.join(map(str, config.attention))}"
+        f"{config.blocks} blocks each, attention at {', '.join(map(str, config.attention)) or 'the middle'}"
         for name, config in PRESETS.items()
     ]
 
