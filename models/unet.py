@@ -20,6 +20,7 @@ from samplerbench.models.layers import (
 from samplerbench.models.text_encoder import TextEncoder
 
 MAX_BLOCKS = 100
+LARGEST_UNHALVED = 16  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,10 @@ PRESETS = {
 def fitting(resolution: int, image_channels: int) -> UNetConfig:
     """A U-Net for square images of any size, halved down to 4 pixels at most three times; the presets are such ones.
 
-    Raises ValueError for images of an odd size, which cannot be halved.
+    Small ones of an odd size, as latents may have, are not halved. Raises ValueError for larger ones.
     """
+    if resolution % 2 and resolution <= LARGEST_UNHALVED:
+        return UNetConfig(resolution, image_channels, 64, (1,), blocks=1, attention=())
     if resolution % 2:
         raise ValueError(f"a U-Net halves its images, which a side of {resolution} does not allow")
     side, levels = resolution, 1
