@@ -23,6 +23,7 @@ from samplerbench.methods import (
 from samplerbench.metrics.base import METRICS, Metric
 from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.models import PRESETS, shipped
+from samplerbench.networks.conditions.base import CONDITIONS
 from samplerbench.networks.model import MODELS
 from samplerbench.networks.research.family import FAMILIES
 from samplerbench.sweep.suite import read_suite, shipped_suites
@@ -177,6 +178,7 @@ KINDS: dict[str, Kind] = {
     "guidances": Kind(GUIDANCES),
     "metrics": Kind(METRICS, ("requires",), _metric_facts),
     "models": Kind(MODELS),
+    "conditions": Kind(CONDITIONS),
     "families": Kind(FAMILIES),
     "encoders": Kind(ENCODERS),
 }  # fmt: skip

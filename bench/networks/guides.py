@@ -60,9 +60,7 @@ def load_weak(network: LoadedNetwork, dataset: Dataset, folder: str | None) -> L
             f"{network.name} learns its own noise path, which a weaker network does not share: leave out auto."
         )
     own = network.origin.source != "shipped"
-    weak = load_network(
-        recipe, dataset, folder, network.device, network.dtype, network.compiled, weak=True, strict=own
-    )
+    weak = load_network(recipe, dataset, folder, network.device, network.dtype, network.compiled, weak=True, strict=own)
     if weak.classes != network.classes:
         raise CheckpointError(
             f"The weaker network of {network.name} was trained for other classes than the one it guides: retrain it."
