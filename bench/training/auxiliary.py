@@ -26,7 +26,6 @@ from samplerbench.models.encoder import QUARTERS
 from samplerbench.networks.guides import NOISY_CLASSIFIER
 from samplerbench.training.loop import Loss
 
-
 BATCH = 256
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from samplerbench.data.dataset import Dataset, Images, digest, to_float
+from samplerbench.data.dataset import Dataset, Images, digest
 from samplerbench.errors import InputError
 from samplerbench.methods import Plugin, Registry, import_files, load_entry_points
 
