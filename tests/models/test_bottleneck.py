@@ -68,7 +68,7 @@ def test_codes_without_pixels_are_moved_to_pixels_and_others_are_kept(codebook):
 def test_no_code_of_a_new_codebook_stays_unused():
     """The data are far from the random codes, so that only one or two would be nearest to anything."""
     torch.manual_seed(0)
-    codebook, encoded = Codebook(8, 2), 100 + torch.randn(50, 1, 2, 8, 8)
+    codebook, encoded = Codebook(8, 2), 100 + torch.randn(400, 1, 2, 8, 8)
     assert codebook.nearest(encoded.flatten(0, 1)).unique().numel() < 3
     for batch in encoded:
         codebook(batch)
