@@ -73,7 +73,7 @@ def test_no_code_of_a_new_codebook_stays_unused():
     for batch in encoded:
         codebook(batch)
     assert codebook.nearest(encoded.flatten(0, 1)).unique().numel() == 8
-    assert codebook.usage.sum().item() == pytest.approx(1, abs=0.01)
+    assert codebook.usage.sum().item() == pytest.approx(1, abs=0.1)
 
 
 def test_evaluation_changes_no_code(codebook):
