@@ -69,7 +69,7 @@ def all_shown(shown: Tensor) -> float:
 
 
 def accuracy_of_real(real: RealFeatures) -> float:
-    """The accuracy of held-out images under their own captions: that of the classifier, since traits are as measured."""
+    """That of held-out images under their own captions: the classifier's, since their traits are as measured."""
     images, labels = real.images.test, real.images.test_labels
     asked = [parse(prompt) for prompt in captions(images, labels)]
     return all_shown(satisfied(asked, images, real.extractor.extract(images).logits.argmax(1)))

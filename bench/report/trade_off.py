@@ -13,7 +13,7 @@ from samplerbench.store.labels import guided, label
 from samplerbench.store.results import Results
 
 ACCURACIES = ("prompt_accuracy", "class_accuracy")  # the first that was measured
-SAMPLER = ["method", "options", "recipe", "condition", "grid", "steps"]
+SAMPLER = ["method", "options", "recipe", "condition", "grid", "steps", "dtype", "compiled"]
 
 
 def trade_off(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
@@ -27,9 +27,7 @@ def trade_off(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
     if not several:
         return []
     shown, fid, asked = pd.concat(several), fid_heading(group), heading_of(accuracy, group)
-    lines = [
-        Series(_name(each), looks[each["name"].iloc[0]], _points(each, accuracy, asked)) for each in several
-    ]
+    lines = [Series(_name(each), looks[each["name"].iloc[0]], _points(each, accuracy, asked)) for each in several]
     return [
         Chart(
             f"{fid} against {asked}",
