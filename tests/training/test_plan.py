@@ -56,7 +56,7 @@ def test_the_student_whose_weights_are_the_start_is_trained_first_with_the_same_
 def test_all_stages_share_the_loaded_images(plan):
     first, *others = plan("progressive[steps=16]")
     assert others
-    assert all(stage.inputs is first.inputs for stage in others)
+    assert all(stage.inputs.images is first.inputs.images for stage in others)
 
 
 def test_an_incomplete_recipe_is_refused(plan):
