@@ -44,6 +44,7 @@ def run(
     labels: str = "independent",
     model: "Sequence[str] | str | None" = None,
     recipe: str | None = None,
+    condition: str | None = None,
     grid: "Sequence[str | Path] | str | Path | None" = None,
     guidance: "Sequence[str | float] | str | float | None" = None,
     samples: int | None = None,

@@ -137,7 +137,8 @@ class UNet(nn.Module):
 
         self.middle = nn.ModuleList((stage(current, current, resolution), stage(current, current, 0)))
         self.middle[0].attention = Attention(current)
-        self.middle[0].cross = CrossAttention(current, config.context) if config.context else None
+        if config.context:
+            self.middle[0].cross = CrossAttention(current, config.context)
 
         self.up = nn.ModuleList()
         for level, outputs in reversed(list(enumerate(widths))):

@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the processes share the cores; set before torch is imported, here and below
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,12 +17,17 @@ from click.testing import CliRunner
 from hypothesis import settings
 from torch import Tensor, nn
 
+from samplerbench import models
 from samplerbench.cli.main import main
+from samplerbench.data.dataset import DATASETS, Images
+from samplerbench.data.mnist5k import MNIST5k
 from samplerbench.methods import Path
 from samplerbench.metrics.column import Column
 from samplerbench.store.columns import to_csv, typed
 from samplerbench.testing import exact
 from samplerbench.testing.small_net import SmallNet
+from samplerbench.training.options import TrainOptions
+from samplerbench.training.plan import plan_chain
 
 settings.register_profile("shared-machine", deadline=None, derandomize=True)
 settings.load_profile("shared-machine")
@@ -231,3 +236,54 @@ def guided_network(flow_network):
     return with_guides(
         flow_network, [get_guidance(spec) for spec in ("auto", "classifier")], DATASETS.get("digits"), None
     )
+
+
+# A few images of mnist5k, and networks of them and of their latents, with random weights.
+
+
+@functools.cache
+def _few_images() -> Images:
+    images = MNIST5k().load()
+    return Images(images.train[:120], images.train_labels[:120], images.test[:60], images.test_labels[:60], True)
+
+
+@dataclass(frozen=True)
+class Few(MNIST5k):
+    """120 images of mnist5k for training, and 60 held out."""
+
+    def load(self, root=None, download=False):
+        return _few_images()
+
+
+@pytest.fixture
+def few():
+    """The data set `few`, registered."""
+    with DATASETS.temporarily():
+        DATASETS.register("few")(Few)
+        yield DATASETS.get("few")
+
+
+@pytest.fixture(scope="session")
+def few_weights(tmp_path_factory) -> pathlib.Path:
+    """The folder of the checkpoints of `few`, as short trainings write them. Read only."""
+    options = TrainOptions("few", iterations=2, batch_size=8, device="cpu", output=str(tmp_path_factory.mktemp("few")))
+    weak, latent = {"weak": True}, {"latent": "kl"}
+    trainings = [("autoencoder", {}), ("flow", latent), ("flow", latent | weak), ("superres", latent)]
+    with DATASETS.temporarily():
+        DATASETS.register("few")(Few)
+        for name, changes in [*trainings, *((name, each) for name in ("text", "inpaint") for each in ({}, weak))]:
+            (training,) = plan_chain(name, replace(options, **changes))
+            assert list(training.run()) == [], "too short for progress"
+            if name != "autoencoder":
+                _randomise(training.output)
+    return pathlib.Path(options.output)
+
+
+def _randomise(file: pathlib.Path) -> None:
+    """As far from zero as the weights of a trained network, so that the output depends on all inputs."""
+    checkpoint, generator = models.load(file), torch.Generator().manual_seed(0)
+    weights = {
+        name: value + torch.randn(value.shape, generator=generator) / value[0].numel() ** 0.5
+        for name, value in checkpoint.weights.items()
+    }
+    models.save(file, weights, checkpoint.metadata)

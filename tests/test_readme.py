@@ -19,6 +19,7 @@ from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import GRIDS, GUIDANCES, METHODS, RECIPES, DiscreteVP, Field, get, sample, split_specs
 from samplerbench.metrics.base import METRICS, Features
 from samplerbench.metrics.encoders.base import ENCODERS
+from samplerbench.networks.conditions.base import CONDITIONS, Source
 from samplerbench.networks.model import MODELS, get_model, load_model
 from samplerbench.testing import checks
 
@@ -138,7 +139,7 @@ def test_records_in_the_docs_are_models(tmp_path, monkeypatch):
 def examples():
     """The names that the examples in docs/plugins.md define, registered for the time of a test."""
     with ExitStack() as stack:
-        for registry in (RECIPES, GUIDANCES, GRIDS, METRICS, ENCODERS, DATASETS, MODELS):
+        for registry in (RECIPES, GUIDANCES, GRIDS, METRICS, ENCODERS, DATASETS, MODELS, CONDITIONS):
             stack.enter_context(registry.temporarily())
         names = {}
         for block in python_blocks("docs/plugins.md"):
@@ -206,7 +207,14 @@ def test_data_set_example_reads_its_file(examples, tmp_path):
     assert (loaded.train_labels.tolist(), loaded.test_labels.tolist()) == ([0, 1, 2, 3], [0, 1])
 
 
-@pytest.mark.parametrize("name", ["v_linear", "fading", "power", "mean_shift", "edges", "cells"])
+def test_condition_example_gives_each_image_its_brightness(examples, digits):
+    table = CONDITIONS.get("brightness").sampling(Source(DATASETS.get("digits"), digits))
+    expected = digits.test.double().mean((1, 2, 3)) / 255
+    torch.testing.assert_close(table.rows[:-1], expected.float().view(-1, 1, 1, 1).expand(-1, 1, 8, 8))
+    assert not table.rows[-1].any()
+
+
+@pytest.mark.parametrize("name", ["v_linear", "fading", "power", "mean_shift", "edges", "cells", "brightness"])
 def test_plugin_examples_keep_the_contract(examples, name):
     for _, check in checks(name):
         with suppress(SkipTest):  # the images of `cells` are not there
@@ -217,7 +225,8 @@ def test_documented_entry_point_groups_are_searched():
     from samplerbench.methods.core.discovery import GROUPS
 
     documented = re.findall(r'\[project\.entry-points\."(.*?)"\]', text("docs/plugins.md"))
-    assert documented == [f"samplerbench.{kind}" for kind in ("methods", "metrics", "encoders", "models", "datasets")]
+    kinds = ("methods", "metrics", "encoders", "models", "datasets", "conditions")
+    assert documented == [f"samplerbench.{kind}" for kind in kinds]
     assert set(documented) <= set(GROUPS)
 
 

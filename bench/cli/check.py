@@ -28,8 +28,8 @@ class Outcome:
 @click.argument("plugin", metavar="PLUGIN")
 @click.pass_context
 def check(context: click.Context, plugin: str) -> None:
-    """Check that PLUGIN keeps the contract of its kind: a method, recipe, guidance, grid, metric, encoder or data
-    set.
+    """Check that PLUGIN keeps the contract of its kind: a method, recipe, guidance, grid, metric, encoder, data
+    set or condition.
 
     A name is checked with every value of its options, a spec such as ddim[eta=0.5] as it is. A name that a method and a
     recipe share is the method; recipe:NAME is the other. Exit codes: 0 it keeps the contract, 1 it does not.

@@ -71,8 +71,8 @@ def caption(asked: Asked, index: int) -> str:
     index: of the image. It decides on the phrasing; one in nine captions does not name the class.
     """
     phrasing = PHRASINGS[index % len(PHRASINGS)]
-    named = asked.digit is not None and index % ANY_DIGIT != ANY_DIGIT - 1
-    noun = phrasing.noun.format(DIGITS[asked.digit] if named else "digit")
+    named = index % ANY_DIGIT != ANY_DIGIT - 1
+    noun = phrasing.noun.format("digit" if asked.digit is None or not named else DIGITS[asked.digit])
     text = f"{asked.size} {noun}" if asked.size else noun
     text += phrasing.slant.format(asked.slant) if asked.slant else ""
     text += phrasing.stroke.format(asked.stroke) if asked.stroke else ""

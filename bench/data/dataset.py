@@ -65,6 +65,11 @@ class Images:
         """Real images outside the reference: their score is the floor."""
         return self.train if self.held_out_reference else self.test
 
+    @property
+    def pixels(self) -> "Images":
+        """Of latents, the images that were encoded; itself for images."""
+        return self
+
     @cached_property
     def digest(self) -> str:
         """The first 12 hexadecimal digits of the SHA-256 of all images and labels."""

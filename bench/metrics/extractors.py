@@ -68,7 +68,8 @@ class Extractor(FeatureExtractor):
         if self.name not in SHIPPED:
             images = images.expand(-1, 3, -1, -1)
         batches = [self.net(batch.to(self.device)) for batch in images.split(BATCH)]
-        return Features(*(torch.cat([part.double().cpu() for part in parts]) for parts in zip(*batches, strict=True)))
+        features, *logits = (torch.cat([part.double().cpu() for part in parts]) for parts in zip(*batches, strict=True))
+        return Features(features, logits[0] if logits else None)
 
 
 class UnusedInception(FeatureExtractor):

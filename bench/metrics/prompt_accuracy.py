@@ -1,7 +1,6 @@
 """Whether images show what their prompts ask for."""
 
 from dataclasses import dataclass
-from math import nan
 from typing import ClassVar
 
 import torch
@@ -56,20 +55,18 @@ class PromptState(Accumulator):
         self._shown.append(satisfied([parse(prompt) for prompt in prompts], images, batch.logits.argmax(1)))
 
     def columns(self) -> dict[str, float]:
-        if not self._shown:
-            return {"prompt_accuracy": nan, "prompt_accuracy_floor": self.floor} | {f"prompt_{t}": nan for t in TRAITS}
-        shown = torch.cat(self._shown)
+        shown = torch.cat(self._shown) if self._shown else torch.zeros(0, len(TRAITS), dtype=torch.float64)
         traits = dict(zip((f"prompt_{trait}" for trait in TRAITS), shown.nanmean(0).tolist(), strict=True))
-        return {"prompt_accuracy": all_shown(shown), "prompt_accuracy_floor": self.floor} | traits
+        return {"prompt_accuracy": all_shown(shown)} | traits | {"prompt_accuracy_floor": self.floor}
 
 
 def all_shown(shown: Tensor) -> float:
-    """The fraction of images (N, traits) of 1, 0 and NaN, for a trait left open, that lack none."""
+    """The fraction of images (N, traits) of 1, 0 and NaN, for a trait left open, that lack none; NaN of no images."""
     return (~(shown == 0).any(1)).double().mean().item()
 
 
 def accuracy_of_real(real: RealFeatures) -> float:
-    """The accuracy of held-out images under their own captions: that of the classifier, since traits are as measured."""
+    """That of held-out images under their own captions: the classifier's, since their traits are as measured."""
     images, labels = real.images.test, real.images.test_labels
     asked = [parse(prompt) for prompt in captions(images, labels)]
     return all_shown(satisfied(asked, images, real.extractor.extract(images).logits.argmax(1)))

@@ -30,7 +30,8 @@ class Reconstruction(SamplerMetric):
         Column(
             "reconstruction_fid", "FID of reconstructions", "lower", extractor=True,
             meaning="**FID of reconstructions**: that of real images which the network's autoencoder encoded and "
-            "decoded, the floor of any sampler in its latents. Blank for networks of pixels.",
+            "decoded, the floor of any sampler in its latents. Blank for networks of pixels, and where the "
+            "reference is all there is.",
         ),
         Column(
             "reconstruction_psnr", "PSNR of reconstructions (dB)", "higher", "{:.2f}",
@@ -39,7 +40,7 @@ class Reconstruction(SamplerMetric):
     )  # fmt: skip
 
     def evaluate(self, sampler, network, block, real):
-        if network.encode is None:
+        if network.encode is None or not len(real.images.floor):
             return {"reconstruction_fid": nan, "reconstruction_psnr": nan}
         return real.once(
             f"reconstruction by {network.origin.digest.rpartition('+')[2]}", lambda: self._measured(network, real)

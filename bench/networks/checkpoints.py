@@ -97,12 +97,14 @@ def load_network(
     compiled: bool = False,
     weak: bool = False,
     strict: bool = False,
+    root: str | None = None,
 ) -> LoadedNetwork:
     """The network of a recipe: the trained one of its checkpoint, or the closed form of the data set.
 
     folder: the user's own checkpoints, tried before the shipped ones. weak: the weaker network, for autoguidance.
-    strict: the shipped one will not do if a folder was given.
-    Raises InputError if there is no checkpoint, CheckpointError if it does not fit.
+    strict: the shipped one will not do if a folder was given. root: where the data set is stored, of which conditions
+    are made.
+    Raises InputError if there is no checkpoint or conditions cannot be made, CheckpointError if it does not fit.
     """
     if dataset.distribution:
         return closed_form(recipe, dataset.distribution, dataset, device)
@@ -113,8 +115,10 @@ def load_network(
         return _with_solver(known, dataset, folder, strict, device, dtype, compiled)
     checkpoint, origin = CheckpointKey.of(dataset, recipe, weak).load(folder, strict)
     loaded = _trained(trained_unet(checkpoint, recipe, dataset), checkpoint, known, origin, device, dtype, compiled)
-    loaded = replace(loaded, home=Home(dataset, folder))
+    loaded = replace(loaded, home=Home(dataset, folder, root))
     condition = checkpoint.facts.condition
+    if known.condition and not condition:
+        raise CheckpointError(f"{checkpoint.path} does not record the condition of its network: retrain it.")
     return with_condition(loaded, CONDITIONS.get(condition)) if condition else loaded
 
 

@@ -43,27 +43,42 @@ def reconditioned(networks: Mapping[str, LoadedNetwork], spec: str) -> dict[str,
     Raises SpecError or InputError if there is no such condition, or if none of them takes it.
     """
     condition = CONDITIONS.get(spec)
-    takers = [name for name, each in networks.items() if each.condition.partition("[")[0] == condition.name]
+    takers = [name for name, each in networks.items() if _kind(each) == condition.name]
     if not takers:
         raise InputError(f"--condition has no effect: no network here takes the condition {condition.name!r}.")
     return {name: with_condition(each, condition) if name in takers else each for name, each in networks.items()}
 
 
+def _kind(loaded: LoadedNetwork) -> str:
+    """The name of the condition that a network takes; empty for none."""
+    return CONDITIONS.get(loaded.condition).name if loaded.condition else ""
+
+
+def unet_of(loaded: LoadedNetwork) -> UNet:
+    """The U-Net of a trained network, without its conditions."""
+    return loaded.eager.net if isinstance(loaded.eager, Conditioned) else cast(UNet, loaded.eager)
+
+
 def with_condition(loaded: LoadedNetwork, condition: Condition) -> LoadedNetwork:
-    """The network with the conditions that its images are generated under, instead of others if it has some.
+    """The network, and a weaker one that guides it, with the conditions that images are generated under.
+
+    They replace others that it has.
 
     Raises InputError if it takes another kind, or if the conditions cannot be made.
     """
-    space, unet = cast(Home, loaded.home).space, loaded.eager
-    if isinstance(unet, Conditioned):
-        unet = unet.net
-    options = condition.network(space)
+    home, unet = cast(Home, loaded.home), unet_of(loaded)
+    options = condition.network(home.space)
     if {name: getattr(unet.config, name) for name in options} != options:
         raise InputError(f"{loaded.name} was trained with other options of its condition than {condition}.")
-    conditions = condition.sampling(Source.of(space))
-    eager = Conditioned(cast(UNet, unet), conditions).eval().to(loaded.device)
+    conditions = condition.sampling(Source.of(home.space, home.root))
+    eager = Conditioned(unet, conditions).eval().to(loaded.device)
     net: Any = torch.compile(eager) if loaded.compiled else eager
+    guides = {
+        name: with_condition(guide, condition) if isinstance(guide, LoadedNetwork) else guide
+        for name, guide in loaded.guides.items()
+    }
     return replace(
-        loaded, net=net, eager=eager, conditions=conditions, condition=str(condition), classes=len(conditions),
-        provides=loaded.provides | {"labels", "unlabelled"}, code=(*loaded.code, type(condition)),
+        loaded, net=net, eager=eager, guides=guides, conditions=conditions, condition=str(condition),
+        classes=len(conditions), provides=loaded.provides | {"labels", "unlabelled"},
+        code=(*loaded.code, type(condition)),
     )  # fmt: skip

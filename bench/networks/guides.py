@@ -10,6 +10,8 @@ from samplerbench.errors import InputError
 from samplerbench.methods import Guidance, get_recipe, unmet
 from samplerbench.models import CheckpointError
 from samplerbench.networks.checkpoints import CheckpointKey, load_network
+from samplerbench.networks.conditioned import with_condition
+from samplerbench.networks.conditions.base import CONDITIONS
 from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
 
 NOISY_CLASSIFIER = "noisy-classifier"  # the name of its checkpoint
@@ -27,6 +29,10 @@ def with_guides(
         if reason:
             advice = "leave out --guidance" if not network.home else "leave out --guidance, or use auto"
             raise InputError(f"{guidance} cannot guide {network.name}: {reason}; {advice}.")
+        if guidance.needs == "classifier" and network.conditions is not None:
+            raise InputError(
+                f"{guidance} cannot guide {network.name}, which has conditions instead of labels: use cfg or auto."
+            )
     guides, needs = dict(network.guides), {guidance.needs for guidance in guidances}
     if network.home:
         dataset, folder = network.home.space, network.home.folder
@@ -41,8 +47,8 @@ def load_classifier(dataset: Dataset, folder: str | None, device: torch.device) 
     """The classifier of noisy images of a data set. Raises InputError or CheckpointError."""
     checkpoint, origin = CheckpointKey.of(dataset, NOISY_CLASSIFIER).load(folder)
     net = checkpoint.noisy_classifier()
-    trained = (net.config.resolution, net.config.image_channels, net.config.classes)
-    if trained != (dataset.resolution, dataset.channels, dataset.classes):
+    trained = (checkpoint.facts.latent, net.config.resolution, net.config.image_channels, net.config.classes)
+    if trained != (dataset.latent, dataset.resolution, dataset.channels, dataset.classes):
         raise CheckpointError(
             f"{checkpoint.path} was trained for other images or classes than those of {dataset}: retrain it with "
             f"`bench train {NOISY_CLASSIFIER} {dataset.flags}`."
@@ -61,6 +67,8 @@ def load_weak(network: LoadedNetwork, dataset: Dataset, folder: str | None) -> L
         )
     own = network.origin.source != "shipped"
     weak = load_network(recipe, dataset, folder, network.device, network.dtype, network.compiled, weak=True, strict=own)
+    if network.condition:
+        weak = with_condition(weak, CONDITIONS.get(network.condition))
     if weak.classes != network.classes:
         raise CheckpointError(
             f"The weaker network of {network.name} was trained for other classes than the one it guides: retrain it."

@@ -1,6 +1,6 @@
 """The latents of an autoencoder as a data set: whatever is trained on images is trained on them in the same way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -17,19 +17,24 @@ BATCH = 256
 class Latents(Images):
     """Latents (N, C, h, w) in float32, known by the digest of the images that were encoded."""
 
-    source: str = ""
+    source: Images = field(kw_only=True)
+
+    @property
+    def pixels(self) -> Images:
+        return self.source
 
     @cached_property
     def digest(self) -> str:
         """That of the images: latents differ in their last digits between machines."""
-        return self.source
+        return self.source.digest
 
 
 @dataclass(frozen=True, eq=False)
 class LatentSpace(Dataset):
     """The latents of a data set's images, scaled to a standard deviation of 1 over the training images.
 
-    source: the data set. kind: of the autoencoder, `kl` or `vq`. origin: of its checkpoint. device: on which it encodes and decodes.
+    source: the data set. kind: of the autoencoder, `kl` or `vq`. origin: of its checkpoint. device: where it encodes
+    and decodes.
     """
 
     source: Dataset
@@ -81,14 +86,14 @@ class LatentSpace(Dataset):
         train, test = self.encode(to_float(images.train)), self.encode(to_float(images.test))
         return Latents(
             train.cpu(), images.train_labels, test.cpu(), images.test_labels, images.held_out_reference,
-            source=images.digest,
+            source=images,
         )  # fmt: skip
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not in inference mode: networks are trained on them
     def encode(self, images: Tensor) -> Tensor:
         """The scaled latents (N, c, h, w) of images (N, C, H, W) in [-1, 1], on their device."""
         parts = [self.autoencoder.encode(part.to(self.device)).to(part.device) for part in images.split(BATCH)]
-        return self.scale * torch.cat(parts).clone()
+        return self.scale * torch.cat(parts)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images (N, C, H, W), about in [-1, 1], of scaled latents (N, c, h, w)."""

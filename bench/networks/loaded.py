@@ -36,10 +36,14 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Home:
-    """What a network was trained on, a data set or its latents, and the folder of the user's checkpoints, if any."""
+    """What a network was trained on, a data set or its latents.
+
+    folder: of the user's checkpoints, if any. root: where data sets are stored; None for the default.
+    """
 
     space: Dataset
     folder: str | None
+    root: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

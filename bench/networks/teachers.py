@@ -27,11 +27,11 @@ def with_teachers(
     needed: whether a metric compares with the teacher; otherwise a missing one is left out.
     Raises InputError if a needed one is missing, CheckpointError if one does not fit.
     """
-    teachers: dict[tuple[str, str], LoadedNetwork | None] = {}
+    teachers: dict[tuple[str, str | None, str], LoadedNetwork | None] = {}
     beside = {}
     for name, student in networks.items():
         home, teacher = student.home or Home(dataset, folder), student.origin.cost.teacher
-        key = home.space.slug, teacher
+        key = home.space.slug, home.folder, teacher
         if teacher and key not in teachers:
             teachers[key] = _load(student, guidances, home) if _exists(teacher, name, home, needed) else None
         beside[name] = _beside(student, teachers.get(key))

@@ -9,11 +9,10 @@ from samplerbench.report.chart import Chart, Points, Series
 from samplerbench.report.columns import fid_heading, fid_value, heading_of
 from samplerbench.report.formats import number, step_count
 from samplerbench.report.looks import Look
-from samplerbench.store.labels import guided, label
+from samplerbench.store.labels import guided, names
 from samplerbench.store.results import Results
 
 ACCURACIES = ("prompt_accuracy", "class_accuracy")  # the first that was measured
-SAMPLER = ["method", "options", "recipe", "condition", "grid", "steps"]
 
 
 def trade_off(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
@@ -27,9 +26,7 @@ def trade_off(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
     if not several:
         return []
     shown, fid, asked = pd.concat(several), fid_heading(group), heading_of(accuracy, group)
-    lines = [
-        Series(_name(each), looks[each["name"].iloc[0]], _points(each, accuracy, asked)) for each in several
-    ]
+    lines = [Series(_name(each), looks[each["name"].iloc[0]], _points(each, accuracy, asked)) for each in several]
     return [
         Chart(
             f"{fid} against {asked}",
@@ -43,7 +40,8 @@ def trade_off(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
 
 def _several(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The rows of each sampler with two guidances or more, in the order of the weights."""
-    for _, each in rows.groupby(SAMPLER, sort=False, dropna=False):
+    lines = rows.assign(line=names(rows.assign(guidance="")))
+    for _, each in lines.groupby(["line", "steps"], sort=False, dropna=False):
         if each["guidance"].nunique() > 1:
             yield each.iloc[each["guidance"].map(_weight).argsort(kind="stable")]
 
@@ -57,8 +55,8 @@ def _weight(guidance: str) -> float:
 
 
 def _name(rows: pd.DataFrame) -> str:
-    row = rows.iloc[0]
-    return f"{label(row)} on {row['recipe']}, {step_count(row['steps'])}, by guidance"
+    row, *_ = rows.to_dict("records")
+    return f"{row['line']}, {step_count(row['steps'])}, by guidance"
 
 
 def _points(rows: pd.DataFrame, accuracy: str, asked: str) -> Points:

@@ -25,7 +25,7 @@ def cell_key(job: Job, prepared: Prepared) -> str:
     }
     if sampler.grid in prepared.grid_files:
         conditions["grid"] = prepared.grid_files[sampler.grid]
-    if network.conditions:
+    if network.conditions is not None:
         conditions["condition"] = [network.condition, network.conditions.digest]
     if prepared.scorer.needs("teacher") and network.teacher:
         teacher = network.teacher

@@ -203,6 +203,8 @@ def _networks(options: LikelihoodOptions, dataset: Dataset, device: torch.device
         reason = unmet({"ode"}, get_recipe(name).provides, name)
         if reason:
             raise InputError(f"The likelihood of {name} cannot be measured: {reason}. Name another recipe, as in flow.")
+        if get_recipe(name).condition:
+            raise InputError(f"{name} has conditions, and `bench likelihood` knows labels only: name another recipe.")
     return [load_network(name, dataset, options.weights, device, strict=True) for name in recipes]
 
 

@@ -238,7 +238,7 @@ def default_output(sweep: CheckedSweep) -> Path:
 
 def hashed(sweep: CheckedSweep) -> dict[str, Any]:
     """The options as the hash in the name of a folder has them: all shards of a sweep are below one folder."""
-    return {name: value for name, value in asdict(sweep).items() if name != "shard"}
+    return {name: value for name, value in asdict(sweep).items() if name not in ("shard", "named")}
 
 
 def runs_folder(name: str, key: str) -> Path:

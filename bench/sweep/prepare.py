@@ -185,7 +185,9 @@ def _load(recipe: str, jobs: Sequence[Job], sweep: CheckedSweep, device: torch.d
     if sweep.preset:
         return random_network(recipe, sweep.preset, device, DTYPES[sweep.dtype], sweep.compile)
     dataset = DATASETS.get(str(sweep.dataset))
-    network = load_network(recipe, dataset, sweep.weights, device, DTYPES[sweep.dtype], sweep.compile, strict=True)
+    network = load_network(
+        recipe, dataset, sweep.weights, device, DTYPES[sweep.dtype], sweep.compile, strict=True, root=sweep.data_root
+    )
     return _guided(network, jobs, sweep)
 
 

@@ -99,7 +99,7 @@ def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
         "own_grid": job.default_grid,
         "steps": sampler.steps,
         "guidance": str(sampler.guidance or ""),
-        "condition": network.condition,
+        "condition": relative(network.condition),
         "seeds": ",".join(map(str, prepared.seeds)),
         "samples": sweep.samples if sweep.quality else None,
         "device": str(prepared.device),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from samplerbench.data.dataset import displayed
@@ -124,7 +124,8 @@ class Session:
 
     def facts(self) -> dict[str, object]:
         """What run.json records: the request, the environment, the hashes, the metrics' columns."""
-        prepared, sweep = self.prepared, asdict(self.prepared.sweep)
+        prepared = self.prepared
+        sweep = {field.name: getattr(prepared.sweep, field.name) for field in fields(Sweep)}
         facts: dict[str, object] = {
             "command": own_command("samplerbench.run"),
             "sweep": {name: relative(value) if name in PATHS and value else value for name, value in sweep.items()},

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from samplerbench.methods import Recipe
 from samplerbench.models import PRESETS, UNet, UNetConfig, fitting, weaker
 from samplerbench.models.kinds import facts_of
 from samplerbench.networks.checkpoints import architecture_of
-from samplerbench.networks.conditioned import Conditioned
+from samplerbench.networks.conditioned import Conditioned, unet_of
 from samplerbench.networks.conditions.base import CONDITIONS, Condition, Source
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.training.loop import LabelledImages
@@ -43,7 +42,7 @@ class NewNetwork:
 
 def new_network(
     recipe: Recipe,
-    space: Dataset,
+    source: Source,
     data: LabelledImages,
     start: LoadedNetwork | None,
     weak: bool = False,
@@ -51,17 +50,17 @@ def new_network(
 ) -> NewNetwork:
     """The network of a recipe, with weights from `start` or from torch's global generator.
 
-    given: the condition, instead of the recipe's.
+    source: what it is trained on, and what conditions are made from. given: the condition, instead of the recipe's.
     Raises InputError for images that no U-Net fits, or that lack what the condition is made of.
     """
-    spec = given or recipe.condition
+    space, spec = source.space, given or recipe.condition
     condition = CONDITIONS.get(spec) if spec else None
     net = UNet(_config(recipe, space, condition, weak))
     if start:
-        init_from_teacher(net, cast(UNet, start.eager))
+        init_from_teacher(net, unet_of(start))
     if condition is None:
         return NewNetwork(net, net, data, space.classes)
-    conditions = condition.training(Source.of(space))
+    conditions = condition.training(source)
     copies = len(conditions) // len(data)  # of each image, under different conditions
     images, numbers = data.images.repeat(copies, 1, 1, 1), torch.arange(len(conditions), device=data.images.device)
     call = Conditioned(net, conditions).to(images.device)

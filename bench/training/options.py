@@ -16,14 +16,19 @@ class TrainOptions:
     dataset: str = field(default="digits", metadata={"help": "What to train on.", "metavar": "NAME", "also": "--data"})
     latent: str | None = field(
         default=None,
-        metadata={"help": "Train in the latents of the data set's autoencoder: kl or vq.", "metavar": "KIND"},
+        metadata={
+            "help": "Train in the latents of the data set's autoencoder: kl or vq.",
+            "metavar": "KIND",
+            "shown": "on images",
+        },
     )
     condition: str | None = field(
         default=None,
         metadata={
             "help": "What the network is told of each image, with other options than the recipe's, as in "
-            "retrieval[k=8].",
+            "inpaint[mask=left].",
             "metavar": "SPEC",
+            "shown": "the recipe's",
         },
     )
     iterations: int = field(default=5_000, metadata={"help": "Optimiser steps.", "min": 1})

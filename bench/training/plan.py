@@ -170,6 +170,11 @@ def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> No
             f"{recipe} has the condition {recipe.condition}: --condition can change its options, not its kind.",
         ),
         (
+            recipe.teacher and (recipe.condition or get_recipe(recipe.teacher).condition),
+            f"{recipe} has a teacher, and networks with conditions cannot be distilled: unset `condition` in its class "
+            "or its teacher's.",
+        ),
+        (
             (solver or recipe.pairs) and not recipe.teacher,
             f"{recipe} has no teacher, which it needs: set `teacher` in its class.",
         ),

@@ -13,6 +13,7 @@ from samplerbench.methods import Field, Recipe
 from samplerbench.models import CheckpointFacts
 from samplerbench.models.kinds import facts_of
 from samplerbench.networks.checkpoints import FOLDER
+from samplerbench.networks.conditions.base import Source
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.networks.training_cost import NOTHING, TrainingCost
 from samplerbench.training.auxiliary import Auxiliary
@@ -37,6 +38,11 @@ class Inputs:
     def labelled(self) -> LabelledImages:
         """The training images, on the device."""
         return LabelledImages(self.images.train.to(self.device), self.images.train_labels.to(self.device))
+
+    @property
+    def source(self) -> Source:
+        """What conditions are made from."""
+        return Source(self.dataset, self.images.pixels)
 
     def recorded(self, facts: CheckpointFacts) -> CheckpointFacts:
         """The facts of a checkpoint, completed by the data set."""
@@ -87,7 +93,7 @@ def recipe_task(recipe: Recipe, inputs: Inputs, lesson: Lesson, label_drop: floa
     elif NETWORK in modules:
         raise ValueError(f"{recipe}.modules returns a module named {NETWORK!r}, which is that of the U-Net: rename it")
     else:
-        new = new_network(recipe, inputs.dataset, inputs.labelled, lesson.start, weak, inputs.condition)
+        new = new_network(recipe, inputs.source, inputs.labelled, lesson.start, weak, inputs.condition)
         trained, field = TrainedModules({NETWORK: new.net} | modules), recipe.field(new.call, modules)
         data, classes, facts = new.data, new.classes, replace(facts, **new.facts)
     loss = RecipeLoss(recipe, field, classes, label_drop, teacher.field if teacher else None)

@@ -36,7 +36,7 @@ class Teacher:
 def load_teacher(recipe: str, dataset: Dataset, folder: str | None, device: torch.device) -> Teacher:
     """The trained network of a recipe. Raises InputError if it is missing, CheckpointError if it does not fit."""
     network = load_network(str(get_recipe(recipe)), dataset, folder, device)
-    if network.classes != dataset.classes:
+    if network.conditions is None and network.classes != dataset.classes:
         raise CheckpointError(
             f"The checkpoint of {network.name} ({network.origin}) was trained for other classes than those of "
             f"{dataset.name}: retrain it."

@@ -10,7 +10,7 @@ from samplerbench.methods.core.registry import register
 @register("inpaint")
 @dataclass(frozen=True)
 class InpaintRecipe(Denoising):
-    """|| v(x_t, t, known, mask) - (eps - x0) ||^2 as in `flow`, given the rest of the image (2112.10752, section 4.5)."""
+    """|| v(x_t, t, known, mask) - (eps - x0) ||^2 given the rest of the image (2112.10752, section 4.5)."""
 
     path = Linear()
     target = "velocity"

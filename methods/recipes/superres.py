@@ -10,7 +10,7 @@ from samplerbench.methods.core.registry import register
 @register("superres")
 @dataclass(frozen=True)
 class SuperResolutionRecipe(Denoising):
-    """|| v(x_t, t, small) - (eps - x0) ||^2 as in `flow`, given the image at a quarter of its resolution (2104.07636)."""
+    """|| v(x_t, t, small) - (eps - x0) ||^2 given a quarter of the resolution (2104.07636)."""
 
     path = Linear()
     target = "velocity"

@@ -10,7 +10,7 @@ from samplerbench.methods.core.registry import register
 @register("text")
 @dataclass(frozen=True)
 class TextRecipe(Denoising):
-    """|| v(x_t, t, text) - (eps - x0) ||^2 as in `flow`, with cross-attention to a caption (2112.10752, section 3.3)."""
+    """|| v(x_t, t, text) - (eps - x0) ||^2 with attention to a caption (2112.10752, section 3.3)."""
 
     path = Linear()
     target = "velocity"

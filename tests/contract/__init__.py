@@ -23,7 +23,8 @@ from samplerbench.methods import (
 )
 from samplerbench.metrics.base import METRICS
 from samplerbench.metrics.encoders.base import ENCODERS
-from samplerbench.testing import datasets, encoders, grids, guidances, methods, metrics, recipes
+from samplerbench.networks.conditions.base import CONDITIONS
+from samplerbench.testing import conditions, datasets, encoders, grids, guidances, methods, metrics, recipes
 from samplerbench.testing.variants import Variant, variants
 
 __all__ = ["KINDS", "checks", "contract", "located"]
@@ -36,6 +37,7 @@ KINDS: dict[str, tuple[Registry, ModuleType]] = {
     "metric": (METRICS, metrics),
     "encoder": (ENCODERS, encoders),
     "dataset": (DATASETS, datasets),
+    "condition": (CONDITIONS, conditions),
 }
 
 

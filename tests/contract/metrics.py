@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from math import isfinite, isnan, nan
 from typing import Any
@@ -10,6 +11,7 @@ from unittest import SkipTest
 import torch
 from torch import Tensor
 
+from samplerbench.data.captions import captions
 from samplerbench.data.dataset import DATASETS, Images, quantised
 from samplerbench.errors import InputError
 from samplerbench.methods import RECIPES, Sampler
@@ -19,6 +21,8 @@ from samplerbench.metrics.encoders.base import prepared
 from samplerbench.metrics.extractors import Extractor, Pixels
 from samplerbench.metrics.reference import RealFeatures
 from samplerbench.networks.checkpoints import load_network
+from samplerbench.networks.conditions.base import Asked, Conditions
+from samplerbench.networks.conditions.text import prompted
 from samplerbench.store.columns import NAMES
 from samplerbench.testing.exact import normal
 from samplerbench.testing.runs import Euler, is_plain, random_state
@@ -129,10 +133,11 @@ def scores_each_block_by_itself(metric: ImageMetric) -> None:
 
 
 def scores_the_fewest_images_it_accepts(metric: ImageMetric) -> None:
-    """`min_samples` images are enough for finite values."""
+    """`min_samples` images are enough for finite values; all but the first may be blank, where nothing applies."""
     fewest, images = max(metric.min_samples(real.width) for real in _reals(metric)), _samples(metric)
     values = _score(metric, images.repeat(-(-fewest // len(images)), 1, 1, 1)[:fewest])
-    bad = [name for name, value in values.items() if not isfinite(value)]
+    blank = {name for name, value in values.items() if isnan(value)} - {metric.columns[0].name}
+    bad = [name for name, value in values.items() if not isfinite(value) and name not in blank]
     assert not bad, f"{metric}: {bad[0]} is {values[bad[0]]} for {fewest} images, which min_samples says are enough"
 
 
@@ -194,16 +199,25 @@ def _score(metric: ImageMetric, images: Tensor, size: int = TRIED) -> dict[str, 
 
 
 def _batches(reals: Sequence[RealFeatures], images: Tensor, size: int) -> Iterator[list[Features]]:
-    """What a metric sees, with each of its encoders, of images whose labels are those of the held-out ones."""
+    """What a metric sees, with each of its encoders, of images that were asked for as the held-out ones are."""
     labels = reals[0].images.test_labels[: len(images)]
-    seen = [real.extractor.extract(images)._replace(labels=labels) for real in reals]
+    asked = Asked(_conditions(reals[0].images), torch.arange(len(images)))
+    seen = [real.extractor.extract(images)._replace(labels=labels, images=images, asked=asked) for real in reals]
     for start in range(0, len(images), size):
         yield [_part(features, slice(start, start + size)) for features in seen]
 
 
 def _part(whole: Features, part: slice) -> Features:
     logits = None if whole.logits is None else whole.logits[part]
-    return Features(whole.features[part], logits, whole.labels[part])
+    asked = whole.asked and Asked(whole.asked.conditions, whole.asked.numbers[part])
+    return Features(whole.features[part], logits, whole.labels[part], whole.images[part], asked)
+
+
+def _conditions(images: Images) -> Conditions:
+    """Conditions of which held-out images are what was asked for: those to restore, and what their captions say."""
+    if images.exact:
+        return Conditions(torch.zeros(len(images.test) + 1, 1), torch.full((len(images.test),), -1))
+    return replace(prompted(captions(images.test, images.test_labels)), targets=images.test)
 
 
 def _real_images(metric: ImageMetric) -> Tensor:

@@ -1,4 +1,4 @@
-"""Seven plug-ins in a package of their own, one file each and no other edit: listed, run, reported and gated."""
+"""Eight plug-ins in a package of their own, one file each and no other edit: listed, run, reported and gated."""
 
 import json
 import os
@@ -165,6 +165,32 @@ FILES = {
                 images[labels == 1, :, 2:6, 4:8] += 180
                 return Images(images[:200], labels[:200], images[200:], labels[200:])
     ''',
+    "condition.py": '''
+        """A condition."""
+
+        from dataclasses import dataclass
+
+        from samplerbench.networks.conditions.base import CONDITIONS, Condition, Conditions, held_out, with_null
+
+
+        @CONDITIONS.register("outside_brightness")
+        @dataclass(frozen=True)
+        class OutsideBrightness(Condition):
+            """The mean brightness as a token."""
+
+            def network(self, space):
+                return {"context": 8}
+
+            def training(self, source):
+                return table(source.images.train, source.images.train_labels)
+
+            def sampling(self, source):
+                return table(*held_out(self, source))
+
+
+        def table(images, labels):
+            return Conditions(with_null(images.float().mean((1, 2, 3)).view(-1, 1, 1).expand(-1, 1, 8) / 255), labels)
+    ''',
     "loader.py": '''
         """A loader of networks."""
 
@@ -204,6 +230,8 @@ ENTRY_POINTS = """
     dataset = outside.dataset
     [samplerbench.models]
     loader = outside.loader
+    [samplerbench.conditions]
+    condition = outside.condition
 """
 CONTRACT = """
     from samplerbench.testing import contract
@@ -214,6 +242,7 @@ CONTRACT = """
     test_metric = contract("outside_closeness")
     test_encoder = contract("outside_rows")
     test_dataset = contract("outside_squares")
+    test_condition = contract("outside_brightness")
 """
 
 
@@ -271,7 +300,7 @@ def runs(outside) -> dict[str, Path]:
 
 def test_all_are_listed(outside):
     listed = outside.run("samplerbench", "list")
-    for name in ("euler", "flow", "push", "closeness", "rows", "squares", "shift"):
+    for name in ("euler", "flow", "push", "closeness", "rows", "squares", "shift", "brightness"):
         assert f"outside_{name}" in listed
     assert "Bright squares on the left or on the right" in listed
 
@@ -327,4 +356,4 @@ def test_the_gate_judges_it_in_its_direction(outside, runs, baseline, current, c
 def test_an_author_runs_the_contract_with_one_line_a_plugin(outside):
     (outside.folder / "test_outside_plugins.py").write_text(dedent(CONTRACT))
     output = outside.run("pytest", "-q", "-p", "no:cacheprovider", "test_outside_plugins.py")
-    assert int(output.split(" passed")[0].split()[-1]) > 50
+    assert int(output.split(" passed")[0].split()[-1]) > 58

@@ -34,6 +34,9 @@ def template(tmp_path_factory):
         "my_plugins/encoder.py": block("docs/plugins.md", "python", '"edges"').replace('"edges"', '"my_encoder"'),
         "my_plugins/loader.py": block("docs/plugins.md", "python", "@MODELS").replace('"velocity")', '"my_loader")', 1),
         "my_plugins/images.py": block("docs/plugins.md", "python", '"cells"').replace('"cells"', '"my_images"'),
+        "my_plugins/condition.py": block("docs/plugins.md", "python", "@CONDITIONS").replace(
+            "brightness", "my_condition"
+        ),
         "my_plugins-0.1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: my-plugins\nVersion: 0.1.0\n",
         "my_plugins-0.1.0.dist-info/entry_points.txt": entry_points[entry_points.index("[samplerbench.") :],
     }
@@ -55,7 +58,7 @@ def template(tmp_path_factory):
 
 def test_the_plug_ins_of_the_template_are_listed(template):
     listed = template("samplerbench", "list")
-    for name in ("my_sampler", "my_metric", "my_encoder", "my_images"):
+    for name in ("my_sampler", "my_metric", "my_encoder", "my_images", "my_condition"):
         assert f"\n  {name}" in listed
 
 

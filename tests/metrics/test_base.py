@@ -8,7 +8,10 @@ import pytest
 
 from samplerbench.metrics.base import METRICS, ImageMetric
 
-NAMES = [name for name in METRICS.names() if issubclass(METRICS.lookup(name), ImageMetric)]
+OF_CONDITIONS = {"prompt_accuracy", "psnr"}  # blank for these images, which were generated under none
+NAMES = [
+    name for name in METRICS.names() if issubclass(METRICS.lookup(name), ImageMetric) and name not in OF_CONDITIONS
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,6 +28,13 @@ def test_noise_scores_worse_than_real_images(name, columns_of, real_with_logits,
         assert np.sign(bad[name] - good[name]) == {"lower": 1, "higher": -1}[columns[0].better]
 
 
+@pytest.mark.parametrize("name", sorted(OF_CONDITIONS))
+def test_metrics_of_conditions_are_blank_without_any(name, columns_of, real_with_logits, logits):
+    columns = columns_of(name, real_with_logits, real_with_logits.train, logits)
+    assert list(columns) == [column.name for column in METRICS.lookup(name).columns]
+    assert np.isnan(columns[name])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_of_any_size_give_the_same_columns(name, columns_of, real_with_logits, logits, digits):
     real, labels = real_with_logits, digits.train_labels[:600]
@@ -37,8 +47,10 @@ def test_each_column_belongs_to_one_metric_and_has_its_direction():
     columns = [column for name in METRICS.names() for column in METRICS.lookup(name).columns]
     assert len(columns) == len({column.name for column in columns})
     lower = {"fid", "fid_inf", "fd", "fdr", "kid", "mind", "trajectory_rmse", "wasserstein"}
-    lower |= {"teacher_rmse", "teacher_feature_distance"}
+    lower |= {"teacher_rmse", "teacher_feature_distance", "reconstruction_fid"}
     higher = {"precision", "recall", "density", "coverage", "inception_score", "class_accuracy", "novelty"}
+    higher |= {"psnr", "reconstruction_psnr", "prompt_accuracy"}
+    higher |= {f"prompt_{trait}" for trait in ("digit", "slant", "stroke", "size")}
     assert {column.name for column in columns if column.better == "lower"} == lower
     assert {column.name for column in columns if column.better == "higher"} == higher
 

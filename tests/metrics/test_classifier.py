@@ -1,3 +1,5 @@
+from math import isnan
+
 import pytest
 import torch
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
@@ -45,3 +47,11 @@ def test_the_floor_of_class_accuracy_is_the_accuracy_on_held_out_images(columns_
     predicted = real_with_logits.extractor.extract(digits.test).logits.argmax(1)
     assert columns["class_accuracy_floor"] == (predicted == digits.test_labels).double().mean().item()
     assert columns["class_accuracy_floor"] > 0.97
+
+
+def test_images_that_were_asked_for_no_class_do_not_count(columns_of, real_with_logits):
+    logits = torch.eye(10, dtype=torch.float64)[[3, 3, 4, 5]]
+    columns = columns_of("class_accuracy", real_with_logits, logits, logits, torch.tensor([3, -1, 7, -1]))
+    assert columns["class_accuracy"] == 0.5
+    none = columns_of("class_accuracy", real_with_logits, logits, logits, torch.full((4,), -1))
+    assert isnan(none["class_accuracy"])

@@ -23,6 +23,8 @@ def test_rows_that_differ_in_nothing_but_their_steps_share_a_name():
     ("column", "values", "expected"),
     [
         ("recipe", ["ddpm", "flow"], ["a, ddpm", "a, flow"]),
+        ("condition", ["inpaint", "inpaint[mask=left]"], ["a, inpaint", "a, inpaint[mask=left]"]),
+        ("condition", ["", "text"], ["a, unconditional", "a, text"]),
         ("grid", ["uniform", "karras"], ["a, uniform", "a, karras"]),
         ("guidance", ["", "2"], ["a, unguided", "a, guidance 2"]),
         ("guidance", ["2", "cfg[weight=2.0]"], ["a, guidance 2", "a, cfg[weight=2.0]"]),

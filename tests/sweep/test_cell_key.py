@@ -37,3 +37,14 @@ def test_other_weights_are_another_cell():
     Path("checkpoints/digits/flow.safetensors").rename("checkpoints/digits/flow-weak.safetensors")
     assert key() == plain
     assert key(guidance="auto") != guided
+
+
+def test_other_conditions_are_another_cell(few, few_weights):
+    of_few = {"recipe": "text", "dataset": "few", "weights": few_weights, "samples": 20, "metrics": "prompt_accuracy"}
+    file = Path("prompts.txt")
+    file.write_text("a two\n")
+    plain, two = key(**of_few), key(condition="text[prompts=prompts.txt]", **of_few)
+    file.write_text("a three\n")
+    assert len({plain, two, key(condition="text[prompts=prompts.txt]", **of_few)}) == 3
+    file.write_text("\na  two\n")
+    assert key(condition="text[prompts=prompts.txt]", **of_few) == two

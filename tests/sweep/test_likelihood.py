@@ -77,3 +77,8 @@ def test_on_exact_data_the_ode_finds_the_exact_density(dataset, tmp_path):
 def test_densities_that_are_not_there_are_refused(options, word, tmp_path):
     with pytest.raises(InputError, match=word):
         Likelihood(LikelihoodOptions("flow", output=tmp_path, **options))
+
+
+def test_a_recipe_with_conditions_is_refused():
+    with pytest.raises(InputError, match="text has conditions, and `bench likelihood` knows labels only"):
+        Likelihood(LikelihoodOptions(recipes="flow,text", dataset="mnist5k"))

@@ -10,11 +10,12 @@ from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import GRIDS, GUIDANCES, METHODS, RECIPES
 from samplerbench.metrics.base import METRICS
 from samplerbench.metrics.encoders.base import ENCODERS
+from samplerbench.networks.conditions.base import CONDITIONS
 from samplerbench.testing import checks
 
 REGISTRIES = {
     "method": METHODS, "recipe": RECIPES, "grid": GRIDS, "guidance": GUIDANCES, "metric": METRICS, "encoder": ENCODERS,
-    "dataset": DATASETS,
+    "dataset": DATASETS, "condition": CONDITIONS,
 }  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_the_student_whose_weights_are_the_start_is_trained_first_with_the_same_
 def test_all_stages_share_the_loaded_images(plan):
     first, *others = plan("progressive[steps=16]")
     assert others
-    assert all(stage.inputs is first.inputs for stage in others)
+    assert all(stage.inputs.images is first.inputs.images for stage in others)
 
 
 def test_an_incomplete_recipe_is_refused(plan):
@@ -101,9 +101,34 @@ def test_the_weaker_network_is_smaller_and_has_a_file_of_its_own(plan, short, tm
         ("noisy-classifier", {"dataset": "mixture"}, "nothing to train"),
         ("flow", {"dataset": "mnist", "data_root": "nowhere"}, "add --download"),
         ("flaw", {}, "Did you mean 'flow'?"),
+        ("flow", {"condition": "text"}, "--condition has no effect on flow"),
+        ("inpaint", {"condition": "text"}, "inpaint has the condition inpaint: --condition can change its options"),
+        ("inpaint", {"condition": "inpait"}, "Did you mean 'inpaint'?"),
+        ("autoencoder", {"condition": "text"}, "--condition has no effect on autoencoder[kind=kl]"),
+        ("flow", {"latent": "vae"}, "no autoencoder of the kind 'vae': choose from kl, vq"),
+        ("flow", {"latent": "kl", "dataset": "mnist"}, "`bench train autoencoder[kind=kl] --dataset mnist` trains one"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(recipe, options, message, plan):
     with pytest.raises((InputError, SpecError)) as caught:
         plan(recipe, **options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("conditions", [{"condition": "text"}, {"teacher": "text"}])
+def test_networks_with_conditions_are_not_distilled(conditions, plan):
+    student = type("Student", (type(get_recipe("reflow")),), conditions)
+    with RECIPES.temporarily():
+        register("student")(dataclass(frozen=True)(student))
+        with pytest.raises(InputError, match="student has a teacher, and networks with conditions cannot be distilled"):
+            plan("student")
+
+
+def test_an_encoder_is_not_trained_on_latents(few, few_weights, plan):
+    with pytest.raises(InputError, match="--latent has no effect on encoder: leave it out"):
+        plan("encoder", dataset="few", latent="kl", folder=str(few_weights))
+
+
+def test_the_teachers_of_a_student_in_latents_are_of_these_latents(few, few_weights, plan):
+    first, *_ = plan("shortcut", dataset="few", latent="kl", folder=str(few_weights))
+    assert first.output == few_weights / "few/kl/shortcut.safetensors", "its teacher is there"

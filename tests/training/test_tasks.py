@@ -139,7 +139,7 @@ def test_pairs_that_the_start_was_trained_on_are_paid_once(inputs, monkeypatch):
 
 
 def test_images_of_ones_own_get_a_network_that_fits_them(tmp_path):
-    for side, name in ((16, "even"), (9, "odd")):
+    for side, name in ((16, "even"), (17, "odd")):
         np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).integers(0, 256, (8, 3, side, side), dtype=np.uint8))
     data = DATASETS.get(f"npy:{tmp_path / 'even.npy'}")
     inputs = Inputs(data, data.load(), str(tmp_path), torch.device("cpu"))

@@ -60,3 +60,15 @@ def test_the_root_of_a_chain_is_the_undistilled_network():
     assert facts.teacher_digest == reflow.network.origin.digest
     assert flow.recorded(facts).origin == "flow"
     assert cost_of_stages(flow.network).iterations == 0 < cost_of_stages(reflow.network).iterations
+
+
+def test_input_channels_that_a_teacher_lacks_start_without_effect():
+    torch.manual_seed(0)
+    teacher = UNet(PRESETS["digits"])
+    torch.nn.init.normal_(teacher.conv_out.weight)
+    student = UNet(replace(PRESETS["digits"], inputs=2))
+    init_from_teacher(student, teacher)
+    x, more, t, label = torch.randn(3, 1, 8, 8), torch.randn(3, 2, 8, 8), torch.rand(3), torch.arange(3)
+    found = student.eval()(torch.cat((x, more), 1), t, label)
+    torch.testing.assert_close(found, teacher.eval()(x, t, label))
+    assert found.std() > 0.1

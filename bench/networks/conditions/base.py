@@ -68,9 +68,9 @@ class Source:
     images: Images
 
     @classmethod
-    def of(cls, space: Dataset) -> Source:
-        """The images of a network's data set. Raises InputError if they cannot be loaded."""
-        return cls(space, space.base.load())
+    def of(cls, space: Dataset, root: str | None = None) -> Source:
+        """The images of a network's data set, from the folder `root`. Raises InputError if they are not there."""
+        return cls(space, space.base.load(root))
 
 
 class Condition(Plugin, ABC):

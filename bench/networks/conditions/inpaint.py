@@ -59,4 +59,5 @@ def _half(mask: str, count: int) -> tuple[Tensor, Tensor]:
     """The starts and sizes (2, N, 1), in rows and columns, of half an image."""
     first = {"top": (0.0, 0.0), "bottom": (0.5, 0.0), "left": (0.0, 0.0), "right": (0.0, 0.5)}[mask]
     size = (0.5, 1.0) if mask in ("top", "bottom") else (1.0, 0.5)
-    return tuple(torch.tensor(each).view(2, 1, 1).expand(2, count, 1) for each in (first, size))
+    starts, sizes = (torch.tensor(each).view(2, 1, 1).expand(2, count, 1) for each in (first, size))
+    return starts, sizes

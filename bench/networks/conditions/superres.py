@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samplerbench.data.dataset import to_float
+from samplerbench.errors import InputError
 from samplerbench.networks.conditions.base import CONDITIONS, Condition, Conditions, Source, held_out, with_null
 
 FACTOR = 4
@@ -28,6 +29,8 @@ class SuperResolution(Condition):
 
 
 def _table(source: Source, images: Tensor, labels: Tensor) -> Conditions:
+    if images.shape[-1] % FACTOR:
+        raise InputError(f"Images of {source.space.base} cannot be divided into blocks of {FACTOR}x{FACTOR} pixels.")
     small = F.avg_pool2d(to_float(images), FACTOR)
     rows = F.interpolate(small, size=source.space.resolution, mode="nearest")
     return Conditions(with_null(rows), labels, targets=images)

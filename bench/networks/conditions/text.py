@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from samplerbench.data.captions import LONGEST, VOCABULARY, captions, parse, tokenise
-from samplerbench.networks.conditions.base import CONDITIONS, Condition, Conditions, held_out, with_null
+from samplerbench.data.captions import DIGITS, LONGEST, VOCABULARY, captions, parse, tokenise
+from samplerbench.errors import InputError
+from samplerbench.networks.conditions.base import CONDITIONS, Condition, Conditions, Source, held_out, with_null
 from samplerbench.networks.prompt_file import read_lines
 
 WIDTH = 64  # of a token
@@ -29,11 +30,11 @@ class Text(Condition):
         return {"context": WIDTH, "vocabulary": VOCABULARY, "tokens": LONGEST}
 
     def training(self, source):
-        return prompted(captions(source.images.train, source.images.train_labels))
+        return prompted(_captions(source, source.images.train, source.images.train_labels))
 
     def sampling(self, source):
         return prompted(
-            read_lines(Path(self.prompts).expanduser()) if self.prompts else captions(*held_out(self, source))
+            read_lines(Path(self.prompts).expanduser()) if self.prompts else _captions(source, *held_out(self, source))
         )
 
 
@@ -42,6 +43,16 @@ def prompted(prompts: list[str]) -> Conditions:
     digits = [parse(prompt).digit for prompt in prompts]
     classes = torch.tensor([NONE if digit is None else digit for digit in digits])
     return Conditions(with_null(words_of(prompts)), classes, tuple(prompts))
+
+
+def _captions(source: Source, images: Tensor, labels: Tensor) -> list[str]:
+    """The captions of images. Raises InputError if they are not of the ten digits."""
+    if source.space.classes != len(DIGITS):
+        raise InputError(
+            f"Captions name the ten digits, and {source.space.base} has {source.space.classes} classes: choose another "
+            "data set."
+        )
+    return captions(images, labels)
 
 
 def words_of(prompts: list[str]) -> Tensor:
