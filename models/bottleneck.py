@@ -86,13 +86,14 @@ class Codebook(Bottleneck):
         return self._distances(_pixels(latents)).argmin(1).view(len(latents), *latents.shape[2:])
 
     def forward(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        fixed = encoded.detach()
         if self.training:
-            self._replace_unused(_pixels(encoded.detach()))
-        chosen = self.nearest(encoded.detach())
+            self._replace_unused(_pixels(fixed))
+        chosen = self.nearest(fixed)
         if self.training:
             self._count(chosen)
         codes = self._codes_at(chosen)
-        codebook, commitment = ((a - b).square().mean((1, 2, 3)) for a, b in _stopped(codes, encoded))
+        codebook, commitment = _error(codes, fixed), _error(encoded, codes.detach())
         straight_through = encoded + (codes - encoded).detach()
         return straight_through, codebook + COMMITMENT * commitment
 
@@ -123,6 +124,6 @@ def _pixels(latents: Tensor) -> Tensor:
     return latents.permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def _stopped(codes: Tensor, encoded: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The pairs whose distances train the codes and the encoder: either with the gradient of the other stopped."""
-    return (codes, encoded.detach()), (codes.detach(), encoded)
+def _error(latents: Tensor, target: Tensor) -> Tensor:
+    """The mean squared error of each image (B,)."""
+    return (latents - target).square().mean((1, 2, 3))

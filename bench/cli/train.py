@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
     """Train the network of RECIPE; `digits-cnn` and `mnist-cnn` train the classifiers whose features measure quality
     on digits and mnist5k, `noisy-classifier` the one for classifier guidance, `encoder` one for
-    `fd[encoder=trained:FILE]` on other data.
+    `fd[encoder=trained:FILE]` on other data, and `autoencoder` the one whose latents a sampler can run in: `kind=kl`
+    with a Gaussian posterior, or `kind=vq` with a codebook.
 
     An interrupted training resumes from its last save when the same command is given again. A student learns from a
     teacher, which is trained first if it is missing.
@@ -34,6 +35,7 @@ def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
     bench train ddpm --iterations 20000 --seed 1
     bench train progressive[steps=4]
     bench train encoder --data mnist
+    bench train autoencoder[kind=vq] --dataset mnist5k
     """
     from samplerbench.training.plan import plan_chain
 

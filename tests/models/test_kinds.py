@@ -8,6 +8,8 @@ import torch
 
 from samplerbench.models import (
     PRESETS,
+    Autoencoder,
+    AutoencoderConfig,
     CheckpointError,
     DigitsCNN,
     Encoder,
@@ -26,6 +28,7 @@ NETWORKS = {
     "noisy-classifier": lambda: NoisyClassifier(NoisyClassifierConfig(channels=8, classes=3)),
     "digits-cnn": DigitsCNN,
     "encoder": lambda: Encoder(EncoderConfig(resolution=7, image_channels=3, channels=16, classes=3)),
+    "autoencoder": lambda: Autoencoder(AutoencoderConfig("vq", resolution=8, channels=8, factor=2, codes=5)),
 }
 
 

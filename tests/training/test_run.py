@@ -35,9 +35,9 @@ def test_a_killed_training_resumes_to_the_same_weights(plan):
     assert parts.output.with_suffix(".loss.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("recipe", ["vdm", "improved_ddpm", "consistency", "dmd", "bespoke"])
+@pytest.mark.parametrize("recipe", ["vdm", "improved_ddpm", "consistency", "dmd", "bespoke", "autoencoder[kind=vq]"])
 def test_modules_besides_the_network_resume_too(recipe, plan, tmp_path, monkeypatch):
-    """A learned path, a critic that the checkpoint does not keep, a solver alone."""
+    """A learned path, a critic that the checkpoint does not keep, a solver alone, a codebook and its usage."""
     monkeypatch.setattr("samplerbench.training.pairs.STEPS", 2)
     pairs = {"pairs": 32} if recipe in ("dmd", "bespoke") else {}
     (whole,), (parts,) = (plan(recipe, name, iterations=2, **pairs) for name in ("whole", "parts"))

@@ -10,10 +10,8 @@ from torch import nn
 from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError
 from samplerbench.methods import RECIPES, Denoising, Field, Linear, get_recipe, register
-from samplerbench.networks.guides import NOISY_CLASSIFIER
-from samplerbench.training.auxiliary import AUXILIARIES
 from samplerbench.training.modules import checkpoint_weights
-from samplerbench.training.tasks import Inputs, Lesson, RecipeLoss, auxiliary_task, prepare, recipe_task
+from samplerbench.training.tasks import Inputs, Lesson, RecipeLoss, prepare, recipe_task
 
 
 @pytest.fixture
@@ -128,28 +126,6 @@ def test_the_fraction_of_the_training_reaches_the_recipe(labels_seen):
         torch.manual_seed(0)
         losses.append(loss(fraction, x0, labels).mean().item())
     assert losses[0] != pytest.approx(losses[1], rel=0.1)
-
-
-def test_a_classifier_fits_the_images_and_classes_of_the_data(inputs):
-    class Coloured(type(inputs.dataset)):
-        resolution, channels, classes = 16, 3, 4
-
-    task = auxiliary_task(AUXILIARIES.get(NOISY_CLASSIFIER), replace(inputs, dataset=Coloured()))
-    config = task.modules.network.config
-    assert (config.resolution, config.image_channels, config.classes) == (16, 3, 4)
-    assert (task.facts.kind, task.facts.dataset, task.facts.recipe) == (NOISY_CLASSIFIER, "digits", "")
-
-
-def test_an_encoder_learns_rotations_where_there_are_no_labels(inputs):
-    class Unlabelled(type(inputs.dataset)):
-        resolution, channels, classes = 16, 3, 0
-
-    labelled = auxiliary_task(AUXILIARIES.get("encoder"), inputs).modules.network.config
-    assert (labelled.classes, labelled.rotations) == (10, False)
-    task = auxiliary_task(AUXILIARIES.get("encoder"), replace(inputs, dataset=Unlabelled()))
-    config = task.modules.network.config
-    assert (config.resolution, config.image_channels, config.classes, config.rotations) == (16, 3, 4, True)
-    assert task.facts.kind == "encoder"
 
 
 def test_pairs_that_the_start_was_trained_on_are_paid_once(inputs, monkeypatch):
