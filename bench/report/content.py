@@ -84,11 +84,4 @@ def _title(results: Results) -> str:
 def _section(group: Results, styles: Mapping[str, Look], several: bool) -> Section:
     heading = text.title(group) if several else ""
     mark = f"-{group.rows['protocol'].iloc[0]}" if several else ""
-    return Section(
-        heading,
-        mark,
-        verdicts(group),
-        [*charts(group, styles), *trade_off(group, styles)],
-        gallery(group),
-        beside_ours(group),
-    )
+    return Section(heading, mark, verdicts(group), [*charts(group, styles), *trade_off(group, styles)], gallery(group), beside_ours(group))

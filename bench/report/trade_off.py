@@ -27,7 +27,9 @@ def trade_off(group: Results, looks: Mapping[str, Look]) -> list[Chart]:
     if not several:
         return []
     shown, fid, asked = pd.concat(several), fid_heading(group), heading_of(accuracy, group)
-    lines = [Series(_name(each), looks[each["name"].iloc[0]], _points(each, accuracy, asked)) for each in several]
+    lines = [
+        Series(_name(each), looks[each["name"].iloc[0]], _points(each, accuracy, asked)) for each in several
+    ]
     return [
         Chart(
             f"{fid} against {asked}",

@@ -10,7 +10,7 @@ from samplerbench.methods.core.registry import register
 @register("retrieval")
 @dataclass(frozen=True)
 class RetrievalRecipe(Denoising):
-    """|| v(x_t, t, neighbours) - (eps - x0) ||^2 as in `flow`, given the features of similar images (2204.11824, eq. 3)."""
+    """|| v(x_t, t, neighbours) - (eps - x0) ||^2 as in `flow`, given features of similar images (2204.11824)."""
 
     path = Linear()
     target = "velocity"

@@ -82,7 +82,7 @@ def _elsewhere(name: str, source: Source) -> tuple[Tensor, Tensor]:
     if name.partition(":")[0] not in DATASETS.names():
         advice = nearest(name, (ALL, *TRAITS))
         raise InputError(
-            f"There is no database {name[:100]!r}: write classes such as 0-4, or a data set such as folder:DIR. {advice}"
+            f"There is no database {name[:100]!r}: write classes as in 0-4, or a data set as in folder:DIR. {advice}"
         )
     dataset = DATASETS.get(name)
     found = dataset.load()
