@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,9 +46,13 @@ class Encoder:
 def encoder_of(dataset: Dataset) -> Encoder:
     """The classifier that is shipped for a data set of images, or the pixels of small copies where there is none."""
     shape, path = (dataset.channels, dataset.resolution, dataset.resolution), shipped(dataset.name, dataset.extractor)
-    name, version, net = "pixels", "none", small_copies
-    if path.exists():
-        checkpoint = load(path)
-        classifier = checkpoint.network().requires_grad_(False)
-        name, version, net = dataset.extractor, checkpoint.digest, classifier.features
+    if not path.exists():
+        return _encoder("pixels", "none", small_copies, shape)
+    checkpoint = load(path)
+    with torch.random.fork_rng(devices=[]):  # its initial weights, which are replaced, are random
+        classifier: Any = checkpoint.network().requires_grad_(False)
+    return _encoder(dataset.extractor, checkpoint.digest, classifier.features, shape)
+
+
+def _encoder(name: str, version: str, net: Callable[[Tensor], Tensor], shape: tuple[int, int, int]) -> Encoder:
     return Encoder(name, version, net(torch.zeros(1, *shape)).shape[1], net)
