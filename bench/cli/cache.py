@@ -14,7 +14,7 @@ def cache(context: click.Context) -> None:
     """
     if context.invoked_subcommand:
         return
-    from samplerbench.metrics.cache import LIMIT, entries, folder  # torch takes seconds to import
+    from samplerbench.data.cache import LIMIT, entries, folder  # torch takes seconds to import
 
     found = entries()
     size = sum(entry.size for entry in found)
@@ -26,8 +26,8 @@ def cache(context: click.Context) -> None:
 @cache.command()
 def clear() -> None:
     """Delete all kept features; they are computed again when they are needed."""
-    from samplerbench.metrics.cache import clear as remove
-    from samplerbench.metrics.cache import folder
+    from samplerbench.data.cache import clear as remove
+    from samplerbench.data.cache import folder
 
     removed = remove()
     size = sum(entry.size for entry in removed)

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from samplerbench.data.cache import kept
 from samplerbench.data.dataset import Images, digest, quantised
 from samplerbench.data.reference import GivenStatistics
 from samplerbench.metrics.base import FeatureExtractor, Features
-from samplerbench.metrics.cache import kept
 from samplerbench.metrics.extractors import BATCH
 from samplerbench.metrics.frechet import Reference, Statistics
 from samplerbench.metrics.neighbours import radii

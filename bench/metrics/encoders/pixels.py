@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from samplerbench.data.dataset import to_float
+from samplerbench.data.small_copies import small_copies, small_shape
 from samplerbench.metrics.encoders.base import ENCODERS, Encoder, Encoding
-
-SIZE = 16  # pixels a side, at most
 
 
 @ENCODERS.register("pixels")
@@ -24,11 +22,10 @@ class PixelEncoder(Encoder):
 
     def load(self, shape, device):
         channels, *sides = shape
-        size = [min(SIZE, side) for side in sides]
+        size = list(small_shape(*sides))
         label = f"pixels {'x'.join(map(str, size))}"
 
         def encode(images: Tensor) -> Tensor:
-            floats = to_float(images).double() if images.dtype == torch.uint8 else images.double()
-            return F.interpolate(floats, size, mode="area").flatten(1)
+            return small_copies(to_float(images).double() if images.dtype == torch.uint8 else images.double())
 
         return Encoding(channels * size[0] * size[1], "none", encode, device, label, exact=size == sides)

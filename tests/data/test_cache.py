@@ -4,8 +4,8 @@ import torch
 from click.testing import CliRunner
 
 from samplerbench.cli.main import main
+from samplerbench.data import cache
 from samplerbench.data.dataset import Images
-from samplerbench.metrics import cache
 from samplerbench.metrics.base import Features
 from samplerbench.metrics.reference import RealFeatures
 
