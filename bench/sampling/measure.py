@@ -7,7 +7,6 @@ the two are then compared under the same conditions.
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from math import ceil, isnan, nan
 from typing import NamedTuple
 
@@ -229,15 +228,17 @@ def _batch(
 ) -> Batch:
     """A full batch of images; where it is timed, bare forwards run before and after each segment in turn."""
     indices, spent = range(start, start + found.batch_size), found.spent
+    noise = ImageNoise(block, indices)
     with spent.part(SAMPLER):
         with memory if timing else nullcontext():
-            run = Generation(sampler, network, ImageNoise(block, indices, lap=partial(spent.part, NOISE)))
+            run = Generation(sampler, network, noise)
             found.progress.start(run)
             times = _timed_segments(run, network, len(found.rounds) % 2 == 0, spent) if timing else None
             images = run.finish()
         broken = (~images.isfinite()).flatten(1).any(1).sum().item()  # which waits for the device
         inside = sum(run.stopwatch.seconds())
         spent.move(NETWORK, inside)
+        spent.move(NOISE, noise.seconds)
     if broken:
         raise NotFinite(f"{broken} of {len(images)} images are not finite")
     found.evaluations.append(run.nfe)
