@@ -1,5 +1,6 @@
 """The networks that methods share, their averaged weights, and the files they are stored in."""
 
+from samplerbench.models.autoencoder import Autoencoder, AutoencoderConfig
 from samplerbench.models.checkpoint import Checkpoint, CheckpointError, load, save, shipped
 from samplerbench.models.digits_cnn import DigitsCNN
 from samplerbench.models.ema import EMA
@@ -9,6 +10,7 @@ from samplerbench.models.noisy_classifier import NoisyClassifier, NoisyClassifie
 from samplerbench.models.unet import PRESETS, UNet, UNetConfig, fitting, weaker
 
 __all__ = [
-    "EMA", "PRESETS", "Checkpoint", "CheckpointError", "CheckpointFacts", "DigitsCNN", "Encoder", "EncoderConfig",
-    "NoisyClassifier", "NoisyClassifierConfig", "UNet", "UNetConfig", "fitting", "load", "save", "shipped", "weaker",
+    "EMA", "PRESETS", "Autoencoder", "AutoencoderConfig", "Checkpoint", "CheckpointError", "CheckpointFacts",
+    "DigitsCNN", "Encoder", "EncoderConfig", "NoisyClassifier", "NoisyClassifierConfig", "UNet", "UNetConfig",
+    "fitting", "load", "save", "shipped", "weaker",
 ]  # fmt: skip

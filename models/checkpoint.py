@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from samplerbench.models.autoencoder import Autoencoder
 from samplerbench.models.digits_cnn import DigitsCNN
 from samplerbench.models.encoder import Encoder
 from samplerbench.models.facts import CheckpointFacts
@@ -70,6 +71,10 @@ class Checkpoint:
     def encoder(self) -> Encoder:
         """`network` for a file of an encoder. Raises CheckpointError if it holds another network."""
         return cast(Encoder, self._of_kind("encoder"))
+
+    def autoencoder(self) -> Autoencoder:
+        """`network` for a file of an autoencoder. Raises CheckpointError if it holds another network."""
+        return cast(Autoencoder, self._of_kind("autoencoder"))
 
     def _of_kind(self, kind: str) -> nn.Module:
         try:

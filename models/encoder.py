@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samplerbench.models.augment import DAMAGES, damaged, deformed, turned
+from samplerbench.models.residual import Residual
 
 FEATURES = 128
 QUARTERS = 4  # classes where rotations are
@@ -86,19 +87,3 @@ class Encoder(nn.Module):
         likely = torch.lerp(kinds[0].expand(len(images), -1), kinds[damage], degree[:, None])
         label = F.cross_entropy(logits[:, : self.config.classes], labels, reduction="none", label_smoothing=SMOOTHING)
         return label + F.cross_entropy(logits[:, self.config.classes :], likely, reduction="none")
-
-
-class Residual(nn.Module):
-    """x + two convolutions of it, (B, C, H, W) -> (B, C', H / stride, W / stride)."""
-
-    def __init__(self, channels: int, out_channels: int, stride: int = 1):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, stride, padding=1),
-            nn.GroupNorm(8, out_channels), nn.SiLU(), nn.Conv2d(out_channels, out_channels, 3, padding=1),
-        )  # fmt: skip
-        same = channels == out_channels and stride == 1
-        self.skip = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.skip(x) + self.layers(x)

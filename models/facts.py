@@ -12,6 +12,9 @@ class CheckpointFacts:
     architecture: the options of the network, as JSON.
     recipe: the recipe it was trained with; empty for a classifier.
     dataset: the name of the data set. data: the digest of its images.
+    latent: the kind and the digest of the autoencoder in whose latents it was trained; empty for images.
+    latent_scale: of an autoencoder, one over the standard deviation of its latents of the training images.
+    condition: what the network is told of each image instead of a label, as a spec.
     teacher, teacher_digest: the recipe and the digest of the checkpoint that a student was distilled from.
     origin: the recipe of the undistilled network at the root of a student's teachers.
     pairs: number and digest of the pairs of noise and image that it was trained on.
@@ -25,6 +28,9 @@ class CheckpointFacts:
     recipe: str = ""
     dataset: str = ""
     data: str = ""
+    latent: str = ""
+    latent_scale: str = ""
+    condition: str = ""
     teacher: str = ""
     teacher_digest: str = ""
     origin: str = ""

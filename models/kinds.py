@@ -9,6 +9,7 @@ import torch
 from torch import Size, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from samplerbench.models.autoencoder import Autoencoder, AutoencoderConfig
 from samplerbench.models.digits_cnn import DigitsCNN
 from samplerbench.models.encoder import Encoder, EncoderConfig
 from samplerbench.models.facts import CheckpointFacts
@@ -34,6 +35,7 @@ KINDS: dict[str, Kind] = {
     "noisy-classifier": Kind(NoisyClassifier, NoisyClassifierConfig, "a noise-aware classifier"),
     "digits-cnn": Kind(DigitsCNN, None, "a digits classifier"),
     "encoder": Kind(Encoder, EncoderConfig, "an encoder"),
+    "autoencoder": Kind(Autoencoder, AutoencoderConfig, "an autoencoder"),
 }
 # What a network can raise if the metadata of a damaged file describes an impossible one.
 IMPOSSIBLE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError)

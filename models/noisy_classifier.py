@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samplerbench.models.unet import Downsample, Stage, TimeEmbedding
+from samplerbench.models.layers import Downsample, Stage, TimeEmbedding
 
 MAX_LOG_SNR, MIN_LOG_SNR = 10.0, -10.0  # the range it is trained on
 

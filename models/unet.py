@@ -1,26 +1,43 @@
 """The U-Net that all methods share."""
 
 from dataclasses import dataclass, replace
-from math import gcd, log
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from samplerbench.models.layers import (
+    Attention,
+    CrossAttention,
+    Downsample,
+    Stage,
+    TimeEmbedding,
+    Tokens,
+    Upsample,
+    norm,
+    zero,
+)
+from samplerbench.models.text_encoder import TextEncoder
+
 MAX_BLOCKS = 100
+LARGEST_UNHALVED = 16  # pixels a side
 
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """The architecture, as stored in a checkpoint. Raises ValueError for a number of blocks that is not plausible.
+    """The architecture, as stored in a checkpoint. Raises ValueError for an implausible one.
 
     channels: width at full resolution; `multipliers` give the width at each resolution, from fine to coarse.
     blocks: residual blocks per resolution.
-    attention: resolutions (pixels) at which self-attention follows each residual block.
+    attention: resolutions (pixels) at which self-attention follows each residual block, besides that in the middle.
     classes: number of labels; 0 for a network without labels. Label `classes` is the null class.
     interval: whether the network is conditioned on (t, s), as those of MeanFlow and shortcut models are.
     outputs: the output has this many times the channels of the image.
     time_scale: factor on t before the sinusoidal embedding; methods that differentiate in t need a low one.
+    context: width of the tokens that the network attends to, after each self-attention; 0 for none.
+    vocabulary: if above 0, the tokens are a text: ids below this number, which the network encodes itself.
+    tokens: the maximal length of that text.
+    inputs: further channels of the input, such as a masked image, which the caller concatenates to x.
     """
 
     resolution: int = 8
@@ -34,16 +51,26 @@ class UNetConfig:
     interval: bool = False
     outputs: int = 1
     time_scale: float = 1000.0
+    context: int = 0
+    vocabulary: int = 0
+    tokens: int = 16
+    inputs: int = 0
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.blocks <= MAX_BLOCKS:  # the metadata of a damaged checkpoint may say anything
+    def __post_init__(self) -> None:  # the metadata of a damaged checkpoint may say anything
+        if not 1 <= self.blocks <= MAX_BLOCKS:
             raise ValueError(f"a U-Net has 1 to {MAX_BLOCKS} blocks per resolution, not {self.blocks}")
+        for name, least in (("context", 0), ("vocabulary", 0), ("tokens", 1), ("inputs", 0)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"`{name}` of a U-Net is a whole number of at least {least}, not {value!r}")
+        if self.vocabulary and not self.context:
+            raise ValueError("a U-Net with a vocabulary needs a context, the width of its tokens")
 
 
-HEAD_WIDTH = 64  # channels per attention head
 PRESETS = {
     "digits": UNetConfig(),
     "mnist5k": UNetConfig(28, 1, channels=16, multipliers=(1, 3, 6), blocks=1, attention=(7,)),
+    "mnist5k-latent": UNetConfig(7, 4, channels=64, multipliers=(1,), blocks=1, attention=()),
     "mnist": UNetConfig(28, 1, channels=64, multipliers=(1, 2, 2), blocks=2, attention=(14,)),
     "cifar10": UNetConfig(32, 3, channels=128, multipliers=(1, 2, 2, 2), blocks=2, attention=(16,)),
 }
@@ -52,8 +79,10 @@ PRESETS = {
 def fitting(resolution: int, image_channels: int) -> UNetConfig:
     """A U-Net for square images of any size, halved down to 4 pixels at most three times; the presets are such ones.
 
-    Raises ValueError for images of an odd size, which cannot be halved.
+    Small ones of an odd size, as latents may have, are not halved. Raises ValueError for larger ones.
     """
+    if resolution % 2 and resolution <= LARGEST_UNHALVED:
+        return UNetConfig(resolution, image_channels, 64, (1,), blocks=1, attention=())
     if resolution % 2:
         raise ValueError(f"a U-Net halves its images, which a side of {resolution} does not allow")
     side, levels = resolution, 1
@@ -68,112 +97,13 @@ def weaker(config: UNetConfig) -> UNetConfig:
     return replace(config, channels=config.channels // 2, blocks=1)
 
 
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(gcd(32, channels // 4), channels, eps=1e-6)
-
-
-def _zero(layer: nn.Module) -> nn.Module:
-    """The layer, initialised to zero, so that its residual block starts as the identity."""
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer
-
-
-class TimeEmbedding(nn.Module):
-    """Sinusoids of scale * t, then two linear layers. t (B,) -> (B, width)."""
-
-    rates: Tensor
-
-    def __init__(self, channels: int, width: int, scale: float):
-        super().__init__()
-        rates = torch.arange(channels // 2)
-        if not rates.is_meta:  # there only shapes count, and arithmetic would import torch's compiler, for seconds
-            rates = scale * torch.exp(-log(10_000) * rates / (channels // 2))
-        self.register_buffer("rates", rates, persistent=False)
-        self.layers = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
-
-    def forward(self, t: Tensor) -> Tensor:
-        # The angles reach `scale`, where bfloat16 cannot resolve a radian: keep them in float32.
-        angles = t.float()[:, None] * self.rates.float()
-        waves = torch.cat((angles.sin(), angles.cos()), dim=1)
-        return self.layers(waves.to(next(self.layers.parameters()).dtype))
-
-
-class ResidualBlock(nn.Module):
-    """x + f(x), f: norm, SiLU, conv, norm scaled and shifted by the embedding, SiLU, dropout, conv."""
-
-    def __init__(self, inputs: int, outputs: int, width: int, dropout: float):
-        super().__init__()
-        self.norm1 = _norm(inputs)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.embed = nn.Linear(width, 2 * outputs)
-        self.norm2 = _norm(outputs)
-        self.dropout = nn.Dropout(dropout)
-        self.conv2 = _zero(nn.Conv2d(outputs, outputs, 3, padding=1))
-        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
-        scale, shift = self.embed(F.silu(embedding))[:, :, None, None].chunk(2, dim=1)
-        h = torch.addcmul(shift, self.norm2(h), 1 + scale)
-        return self.skip(x) + self.conv2(self.dropout(F.silu(h)))
-
-
-class Attention(nn.Module):
-    """x + self-attention over the pixels of x (B, C, H, W)."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.heads = max(1, channels // HEAD_WIDTH)
-        self.norm = _norm(channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = _zero(nn.Conv2d(channels, channels, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c, h, w = x.shape
-        qkv = self.qkv(self.norm(x)).view(b, 3, self.heads, c // self.heads, h * w)
-        q, k, v = qkv.transpose(-1, -2).unbind(1)  # (B, heads, pixels, channels per head)
-        attended = F.scaled_dot_product_attention(q, k, v)
-        return x + self.out(attended.transpose(-1, -2).reshape(b, c, h, w))
-
-
-class Stage(nn.Module):
-    """A residual block, followed by attention if `attention`."""
-
-    def __init__(self, inputs: int, outputs: int, width: int, dropout: float, attention: bool):
-        super().__init__()
-        self.block = ResidualBlock(inputs, outputs, width, dropout)
-        self.attention = Attention(outputs) if attention else nn.Identity()
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        return self.attention(self.block(x, embedding))
-
-
-class Downsample(nn.Conv2d):
-    """Halve the resolution."""
-
-    def __init__(self, channels: int):
-        super().__init__(channels, channels, 3, stride=2, padding=1)
-
-    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
-        return super().forward(x)
-
-
-class Upsample(nn.Conv2d):
-    """Double the resolution."""
-
-    def __init__(self, channels: int):
-        super().__init__(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
-        return super().forward(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-
-
 class UNet(nn.Module):
     """DDPM's U-Net (arXiv 2006.11239, appendix B) with scale-shift time embedding (arXiv 2102.09672).
 
-    forward(x, t, label=None, s=None): x (B, C, H, W), times t (B,) in [0, 1], labels (B,) with `classes` for the null
-    class (None: all null), end times s (B,) if `interval`. Returns a prediction (B, outputs * C, H, W).
+    forward(x, t, label=None, s=None, context=None): x (B, C + inputs, H, W), times t (B,) in [0, 1], labels (B,) with
+    `classes` for the null class (None: all null), end times s (B,) if `interval`. The context is (B, L, context) in
+    floating point, or token ids (B, L) in int64 if there is a vocabulary (0: padding, on the right). Returns a
+    prediction (B, outputs * C, H, W). Raises ValueError if s or the context is missing, or given but not configured.
     """
 
     def __init__(self, config: UNetConfig):
@@ -184,12 +114,13 @@ class UNet(nn.Module):
         self.time = TimeEmbedding(channels, width, config.time_scale)
         self.second_time = TimeEmbedding(channels, width, config.time_scale) if config.interval else None
         if self.second_time:
-            _zero(self.second_time.layers[-1])  # initially, the output does not depend on s
+            zero(self.second_time.layers[-1])  # initially, the output does not depend on s
         self.label = nn.Embedding(config.classes + 1, width) if config.classes else None
-        self.conv_in = nn.Conv2d(config.image_channels, channels, 3, padding=1)
+        self.text = TextEncoder(config.vocabulary, config.context, config.tokens) if config.vocabulary else None
+        self.conv_in = nn.Conv2d(config.image_channels + config.inputs, channels, 3, padding=1)
 
         def stage(inputs: int, outputs: int, resolution: int) -> Stage:
-            return Stage(inputs, outputs, width, config.dropout, resolution in config.attention)
+            return Stage(inputs, outputs, width, config.dropout, resolution in config.attention, config.context)
 
         widths = [channels * multiplier for multiplier in config.multipliers]
         resolution, current, skips = config.resolution, channels, [channels]
@@ -206,6 +137,7 @@ class UNet(nn.Module):
 
         self.middle = nn.ModuleList((stage(current, current, resolution), stage(current, current, 0)))
         self.middle[0].attention = Attention(current)
+        self.middle[0].cross = CrossAttention(current, config.context) if config.context else None
 
         self.up = nn.ModuleList()
         for level, outputs in reversed(list(enumerate(widths))):
@@ -216,10 +148,32 @@ class UNet(nn.Module):
                 self.up.append(Upsample(current))
                 resolution *= 2
 
-        self.norm_out = _norm(current)
-        self.conv_out = _zero(nn.Conv2d(current, config.outputs * config.image_channels, 3, padding=1))
+        self.norm_out = norm(current)
+        self.conv_out = zero(nn.Conv2d(current, config.outputs * config.image_channels, 3, padding=1))
 
-    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None, s: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        label: Tensor | None = None,
+        s: Tensor | None = None,
+        context: Tensor | None = None,
+    ) -> Tensor:
+        embedding, tokens = self._embedding(t, label, s), self._tokens(context)
+
+        h = self.conv_in(x)
+        skips = [h]
+        for layer in self.down:
+            h = layer(h, embedding, tokens)
+            skips.append(h)
+        for layer in self.middle:
+            h = layer(h, embedding, tokens)
+        for layer in self.up:
+            h = layer(h if isinstance(layer, Upsample) else torch.cat((h, skips.pop()), dim=1), embedding, tokens)
+        return self.conv_out(F.silu(self.norm_out(h)))
+
+    def _embedding(self, t: Tensor, label: Tensor | None, s: Tensor | None) -> Tensor:
+        """The embedding (B, width) of times and labels. Raises ValueError if s is missing or superfluous."""
         if (s is None) == self.config.interval:
             raise ValueError(
                 "this network is conditioned on (t, s): give the end time s"
@@ -230,16 +184,18 @@ class UNet(nn.Module):
         if self.second_time is not None:
             embedding = embedding + self.second_time(s)
         if self.label is not None:
-            null = torch.full((len(x),), self.config.classes, device=x.device)
+            null = torch.full((len(t),), self.config.classes, device=t.device)
             embedding = embedding + self.label(null if label is None else label)
+        return embedding
 
-        h = self.conv_in(x)
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, embedding)
-            skips.append(h)
-        for layer in self.middle:
-            h = layer(h, embedding)
-        for layer in self.up:
-            h = layer(h if isinstance(layer, Upsample) else torch.cat((h, skips.pop()), dim=1), embedding)
-        return self.conv_out(F.silu(self.norm_out(h)))
+    def _tokens(self, context: Tensor | None) -> Tokens | None:
+        """The tokens to attend to. Raises ValueError if the context is missing or superfluous."""
+        if (context is None) == bool(self.config.context):
+            raise ValueError(
+                "this network attends to a context: give its tokens"
+                if self.config.context
+                else "this network attends to no context: leave it out"
+            )
+        if context is None:
+            return None
+        return Tokens(context) if self.text is None else self.text(context)

@@ -23,6 +23,7 @@ from samplerbench.methods import (
 from samplerbench.metrics.base import METRICS, Metric
 from samplerbench.metrics.encoders.base import ENCODERS
 from samplerbench.models import PRESETS, shipped
+from samplerbench.networks.conditions.base import CONDITIONS
 from samplerbench.networks.model import MODELS
 from samplerbench.networks.research.family import FAMILIES
 from samplerbench.sweep.suite import read_suite, shipped_suites
@@ -65,9 +66,9 @@ def _lines(name: str, width: int | None) -> list[str]:
 def _presets() -> list[str]:
     """The sizes of networks for --preset, which are no plug-ins."""
     return [
-        f"{name:8} {config.image_channels}x{config.resolution}x{config.resolution}, "
+        f"{name:14} {config.image_channels}x{config.resolution}x{config.resolution}, "
         f"{'/'.join(str(config.channels * factor) for factor in config.multipliers)} channels, "
-        f"{config.blocks} blocks each, attention at {', '.join(map(str, config.attention))}"
+        f"{config.blocks} blocks each, attention at {', '.join(map(str, config.attention)) or 'the middle'}"
         for name, config in PRESETS.items()
     ]
 
@@ -177,6 +178,7 @@ KINDS: dict[str, Kind] = {
     "guidances": Kind(GUIDANCES),
     "metrics": Kind(METRICS, ("requires",), _metric_facts),
     "models": Kind(MODELS),
+    "conditions": Kind(CONDITIONS),
     "families": Kind(FAMILIES),
     "encoders": Kind(ENCODERS),
 }  # fmt: skip

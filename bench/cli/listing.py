@@ -6,8 +6,8 @@ from shutil import get_terminal_size
 import click
 
 KINDS = [
-    "methods", "recipes", "datasets", "grids", "guidances", "metrics", "encoders", "models", "families", "presets",
-    "suites",
+    "methods", "recipes", "datasets", "grids", "guidances", "metrics", "encoders", "models", "conditions", "families",
+    "presets", "suites",
 ]  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def _events(title: str, session: "Session", profile: bool) -> Iterator[Event]:
     if title:
         yield Line(f"{title}:")
     yield from map(Line, weights(session.prepared.networks.values()))
-    yield from map(Line, session.prepared.scorer.notes)
+    yield from map(Line, session.prepared.notes)
     total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
     if not total:
         yield Line(f"Shard {session.prepared.sweep.shard} has no cells, since there are more shards than cells.")

@@ -111,6 +111,25 @@ class Dataset(Plugin, ABC):
         """Its name in paths, such as that of its checkpoints."""
         return self.name
 
+    @property
+    def flags(self) -> str:
+        """The options of `bench train` that name it."""
+        return f"--dataset {self}"
+
+    @property
+    def latent(self) -> str:
+        """Of latents, the kind and the digest of their autoencoder; empty for images."""
+        return ""
+
+    @property
+    def base(self) -> "Dataset":
+        """Of latents, the data set of the images; itself for images."""
+        return self
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The states (N, c, h, w) of a network for images (N, C, H, W) in [-1, 1]: the images, unless in latents."""
+        return images
+
     def of_shape(self, shape: Sequence[int]) -> "Dataset":
         """The same set for images of that shape (C, H, W), where it does not know its own."""
         return self

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from samplerbench.methods import Plugin, Registry, Sampler, import_files, load_entry_points
 from samplerbench.metrics.column import Column
+from samplerbench.networks.conditions.base import Asked
 from samplerbench.networks.loaded import LoadedNetwork
 
 if TYPE_CHECKING:  # torch-fidelity takes a second to import
@@ -30,13 +31,16 @@ Shape = tuple[int, int, int]  # of an image: channels, height, width
 class Features(NamedTuple):
     """What an extractor computes of a batch of images: features (B, D) and, if requested, logits (B, classes); float64.
 
-    labels: the labels (B,) of generated images, if the network has classes.
+    labels: the labels (B,) of generated images, if the network has classes; -1 for an image without one.
+    images: the images (B, C, H, W), as they were given. asked: what they were conditioned on, if anything.
     A metric may rely on what it requires: logits and labels are None only where no metric does.
     """
 
     features: Tensor
     logits: Any = None  # Tensor | None
     labels: Any = None  # Tensor | None
+    images: Any = None  # Tensor | None
+    asked: Asked | None = None
 
 
 class FeatureExtractor(ABC):

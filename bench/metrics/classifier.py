@@ -1,6 +1,7 @@
 """Metrics of a classifier's predictions: the inception score, and whether images show their label."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import Annotated, ClassVar
 
 import torch
@@ -93,8 +94,10 @@ class AccuracyState(Accumulator):
         self.floor, self.right, self.count = floor, 0, 0
 
     def update(self, batch: Features) -> None:
-        self.right += int((batch.logits.argmax(1) == batch.labels).sum())
-        self.count += len(batch.labels)
+        asked = batch.labels >= 0  # others were asked for no class
+        self.right += int((batch.logits.argmax(1) == batch.labels)[asked].sum())
+        self.count += int(asked.sum())
 
     def columns(self) -> dict[str, float]:
-        return {"class_accuracy": self.right / self.count, "class_accuracy_floor": self.floor}
+        accuracy = self.right / self.count if self.count else nan
+        return {"class_accuracy": accuracy, "class_accuracy_floor": self.floor}

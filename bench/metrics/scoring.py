@@ -209,7 +209,8 @@ class CellScorer:
             self._current = [(reals, metric.accumulator(*reals)) for metric, reals in self._metrics]
         distinct = dict.fromkeys(real for reals, _ in self._current for real in reals)
         labels = None if batch.labels is None else batch.labels.cpu()
-        seen = {real: real.extract(batch.images)._replace(labels=labels) for real in distinct}
+        known = {"labels": labels, "images": batch.images, "asked": batch.asked}
+        seen = {real: real.extract(batch.images)._replace(**known) for real in distinct}
         for reals, accumulator in self._current:
             accumulator.update(*(seen[real] for real in reals))
 

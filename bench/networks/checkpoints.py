@@ -13,7 +13,9 @@ from samplerbench.errors import InputError
 from samplerbench.methods import Recipe, get_recipe
 from samplerbench.models import PRESETS, Checkpoint, CheckpointError, UNet, UNetConfig, load, shipped
 from samplerbench.networks.closed_form import closed_form
-from samplerbench.networks.loaded import LoadedNetwork, Origin
+from samplerbench.networks.conditioned import with_condition
+from samplerbench.networks.conditions.base import CONDITIONS
+from samplerbench.networks.loaded import Home, LoadedNetwork, Origin
 from samplerbench.networks.named import Named
 from samplerbench.networks.training_cost import read_cost
 
@@ -25,18 +27,18 @@ class CheckpointKey:
     """What identifies a checkpoint.
 
     dataset: the name of the data set in paths. name: a recipe's spec or a classifier. weak: the weaker network of a
-    recipe. spec: of the data set, for commands, where it differs from its name.
+    recipe. flags: of the data set, for commands, where its name does not suffice.
     """
 
     dataset: str
     name: str
     weak: bool = False
-    spec: str = ""
+    flags: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, name: str, weak: bool = False) -> "CheckpointKey":
         """The key of a checkpoint that was trained on this data set."""
-        return cls(dataset.slug, name, weak, str(dataset))
+        return cls(dataset.slug, name, weak, dataset.flags)
 
     @property
     def stem(self) -> str:
@@ -60,7 +62,7 @@ class CheckpointKey:
         own = self.path(folder)
         if own.is_file():
             return own
-        command = f"bench train {self.name}{' --weak' * self.weak} --dataset {self.spec or self.dataset}"
+        command = f"bench train {self.name}{' --weak' * self.weak} {self.flags or f'--dataset {self.dataset}'}"
         if strict and folder is not None:
             raise InputError(
                 f"--weights {folder!r} has no checkpoint {str(own)!r} ({_found_in(Path(folder))}): `{command} --output "
@@ -110,7 +112,10 @@ def load_network(
             return load_network(str(known.teacher), dataset, folder, device, dtype, compiled, weak=True, strict=strict)
         return _with_solver(known, dataset, folder, strict, device, dtype, compiled)
     checkpoint, origin = CheckpointKey.of(dataset, recipe, weak).load(folder, strict)
-    return _trained(trained_unet(checkpoint, recipe, dataset), checkpoint, known, origin, device, dtype, compiled)
+    loaded = _trained(trained_unet(checkpoint, recipe, dataset), checkpoint, known, origin, device, dtype, compiled)
+    loaded = replace(loaded, home=Home(dataset, folder))
+    condition = checkpoint.facts.condition
+    return with_condition(loaded, CONDITIONS.get(condition)) if condition else loaded
 
 
 def file_network(
@@ -124,6 +129,11 @@ def file_network(
         raise CheckpointError(
             f"{checkpoint.path} holds a solver learned for another network, not a network: name its recipe, {recipe}."
         )
+    if checkpoint.facts.latent or checkpoint.facts.condition:
+        needed, instead = "the data its conditions are made of", f"--recipe {recipe} --weights DIR"
+        if checkpoint.facts.latent:
+            needed, instead = "an autoencoder", f"--model latent[weights=DIR]:{recipe}"
+        raise CheckpointError(f"{checkpoint.path} needs {needed}: name it by its recipe, as {instead}.")
     origin = Origin(str(checkpoint.path), checkpoint.digest, read_cost(checkpoint), checkpoint.facts)
     loaded = _trained(checkpoint.unet(), checkpoint, recipe, origin, device, dtype, compiled)
     return replace(loaded, name=name, external=Named(recipe, name, loaded.provides), code=(type(recipe),))
@@ -149,6 +159,11 @@ def trained_unet(checkpoint: Checkpoint, recipe: str, dataset: Dataset) -> UNet:
     """The U-Net of a checkpoint. Raises CheckpointError if it was trained for another recipe or other images."""
     unet = checkpoint.unet()
     config, found = unet.config, checkpoint.facts.recipe
+    if checkpoint.facts.latent != dataset.latent:
+        raise CheckpointError(
+            f"{checkpoint.path} was trained on {_space(checkpoint.facts.latent)}, not on {_space(dataset.latent)}: "
+            "restore the right file or retrain it."
+        )
     if (found, config.resolution, config.image_channels) != (recipe, dataset.resolution, dataset.channels):
         size = f"{config.image_channels}x{config.resolution}x{config.resolution}"
         raise CheckpointError(
@@ -158,11 +173,18 @@ def trained_unet(checkpoint: Checkpoint, recipe: str, dataset: Dataset) -> UNet:
     return unet
 
 
+def _space(latent: str) -> str:
+    """Where a network was trained, in messages."""
+    return f"the latents of {latent}" if latent else "images"
+
+
 def random_network(
     recipe: str, preset: str, device: torch.device, dtype: torch.dtype, compiled: bool = False
 ) -> LoadedNetwork:
     """A randomly initialised network of a preset's size: timing needs no weights."""
     known = get_recipe(recipe)
+    if known.condition:
+        raise InputError(f"{recipe} needs conditions made from data, and --preset has none: leave it out.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = UNet(architecture_of(known, PRESETS[preset]))
@@ -206,7 +228,7 @@ def _with_solver(
     if checkpoint.facts.teacher_digest != teacher.origin.digest:
         raise CheckpointError(
             f"{checkpoint.path} was trained for another checkpoint of {recipe.teacher} than {teacher.origin}: retrain "
-            f"it with `bench train {recipe} --dataset {dataset}`, or leave {recipe} out."
+            f"it with `bench train {recipe} {dataset.flags}`, or leave {recipe} out."
         )
     return replace(
         teacher,

@@ -25,9 +25,11 @@ def with_guides(
     for guidance in guidances:
         reason = unmet(guidance.requires, network.provides, f"{network.name} on {dataset.name}")
         if reason:
-            advice = "leave out --guidance" if network.external else "leave out --guidance, or use auto"
+            advice = "leave out --guidance" if not network.home else "leave out --guidance, or use auto"
             raise InputError(f"{guidance} cannot guide {network.name}: {reason}; {advice}.")
     guides, needs = dict(network.guides), {guidance.needs for guidance in guidances}
+    if network.home:
+        dataset, folder = network.home.space, network.home.folder
     if "classifier" in needs:
         guides["classifier"] = load_classifier(dataset, folder, network.device)
     if "weak" in needs:
@@ -43,23 +45,22 @@ def load_classifier(dataset: Dataset, folder: str | None, device: torch.device) 
     if trained != (dataset.resolution, dataset.channels, dataset.classes):
         raise CheckpointError(
             f"{checkpoint.path} was trained for other images or classes than those of {dataset}: retrain it with "
-            f"`bench train {NOISY_CLASSIFIER} --dataset {dataset}`."
+            f"`bench train {NOISY_CLASSIFIER} {dataset.flags}`."
         )
     return GuideClassifier(NOISY_CLASSIFIER, net.requires_grad_(False).to(device), origin)
 
 
 def load_weak(network: LoadedNetwork, dataset: Dataset, folder: str | None) -> LoadedNetwork:
     """The weaker network of the same recipe, in the same precision. Raises InputError or CheckpointError."""
-    if network.external:
+    if not network.home:
         raise InputError(f"{network.name} has no weaker network beside it: leave out auto.")
-    if "path" in get_recipe(network.name).modules():
+    recipe = network.origin.facts.recipe
+    if "path" in get_recipe(recipe).modules():
         raise InputError(
             f"{network.name} learns its own noise path, which a weaker network does not share: leave out auto."
         )
     own = network.origin.source != "shipped"
-    weak = load_network(
-        network.name, dataset, folder, network.device, network.dtype, network.compiled, weak=True, strict=own
-    )
+    weak = load_network(recipe, dataset, folder, network.device, network.dtype, network.compiled, weak=True, strict=own)
     if weak.classes != network.classes:
         raise CheckpointError(
             f"The weaker network of {network.name} was trained for other classes than the one it guides: retrain it."

@@ -7,9 +7,11 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from samplerbench.data.dataset import Dataset
 from samplerbench.data.distributions import Distribution
 from samplerbench.methods import Field, Guidance, Parametrisation, Path, Target, get_recipe
 from samplerbench.models import CheckpointFacts
+from samplerbench.networks.conditions.base import Conditions
 from samplerbench.networks.training_cost import UNKNOWN, TrainingCost
 
 
@@ -30,6 +32,14 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.source} {self.digest}"
+
+
+@dataclass(frozen=True, eq=False)
+class Home:
+    """What a network was trained on, a data set or its latents, and the folder of the user's checkpoints, if any."""
+
+    space: Dataset
+    folder: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +67,9 @@ class LoadedNetwork:
     teacher: for a student, the undistilled network at the root of its teachers, if it was loaded.
     external: what samplers must know of a network that no recipe's name stands for.
     code: the modules and classes of its loader, a change of which means another network.
-    decode: maps the last state to images in [-1, 1]; None for a network of images.
+    decode: maps the last state to images in [-1, 1]; None for a network of images. encode: the other way, if known.
+    home: where its teacher and its guides are, if it is a checkpoint of a recipe.
+    conditions: the table of conditions, of which its labels are the numbers. condition: what made it, as a spec.
     """
 
     name: str
@@ -79,6 +91,10 @@ class LoadedNetwork:
     external: Parametrisation | None = None
     code: tuple[type | str, ...] = ()
     decode: Callable[[Tensor], Tensor] | None = None
+    encode: Callable[[Tensor], Tensor] | None = None
+    home: Home | None = None
+    conditions: Conditions | None = None
+    condition: str = ""
 
     @property
     def parametrisation(self) -> Parametrisation:

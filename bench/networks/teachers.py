@@ -11,7 +11,7 @@ from samplerbench.methods import Guidance
 from samplerbench.models import CheckpointError
 from samplerbench.networks.checkpoints import CheckpointKey, load_network
 from samplerbench.networks.guides import with_guides
-from samplerbench.networks.loaded import LoadedNetwork
+from samplerbench.networks.loaded import Home, LoadedNetwork
 
 
 def with_teachers(
@@ -23,21 +23,24 @@ def with_teachers(
 ) -> dict[str, LoadedNetwork]:
     """The same networks, each student with its teacher, which these guidances can guide too.
 
+    dataset, folder: where teachers are sought for students that do not say.
     needed: whether a metric compares with the teacher; otherwise a missing one is left out.
     Raises InputError if a needed one is missing, CheckpointError if one does not fit.
     """
-    teachers: dict[str, LoadedNetwork | None] = {}
+    teachers: dict[tuple[str, str], LoadedNetwork | None] = {}
+    beside = {}
     for name, student in networks.items():
-        teacher = student.origin.cost.teacher
-        if teacher and teacher not in teachers:
-            found = _exists(teacher, name, dataset, folder, needed)
-            teachers[teacher] = _load(student, guidances, dataset, folder) if found else None
-    return {name: _beside(student, teachers.get(student.origin.cost.teacher)) for name, student in networks.items()}
+        home, teacher = student.home or Home(dataset, folder), student.origin.cost.teacher
+        key = home.space.slug, teacher
+        if teacher and key not in teachers:
+            teachers[key] = _load(student, guidances, home) if _exists(teacher, name, home, needed) else None
+        beside[name] = _beside(student, teachers.get(key))
+    return beside
 
 
-def _exists(teacher: str, student: str, dataset: Dataset, folder: str | None, needed: bool) -> bool:
+def _exists(teacher: str, student: str, home: Home, needed: bool) -> bool:
     try:
-        CheckpointKey.of(dataset, teacher).find(folder)
+        CheckpointKey.of(home.space, teacher).find(home.folder)
     except InputError as error:
         if needed:
             raise InputError(f"teacher_distance needs the teacher of {student}. {error}") from error
@@ -45,13 +48,12 @@ def _exists(teacher: str, student: str, dataset: Dataset, folder: str | None, ne
     return True
 
 
-def _load(
-    student: LoadedNetwork, guidances: Collection[Guidance], dataset: Dataset, folder: str | None
-) -> LoadedNetwork:
+def _load(student: LoadedNetwork, guidances: Collection[Guidance], home: Home) -> LoadedNetwork:
     """The teacher of a student, in float32 or better, since its ODE is solved finely."""
     dtype = torch.promote_types(student.dtype, torch.float32)
-    teacher = load_network(student.origin.cost.teacher, dataset, folder, student.device, dtype)
-    return with_guides(teacher, guidances, dataset, folder)
+    teacher = load_network(student.origin.cost.teacher, home.space, home.folder, student.device, dtype)
+    guided = with_guides(teacher, guidances, home.space, home.folder)
+    return replace(guided, decode=student.decode, encode=student.encode)
 
 
 def _beside(student: LoadedNetwork, teacher: LoadedNetwork | None) -> LoadedNetwork:

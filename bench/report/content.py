@@ -12,6 +12,7 @@ from samplerbench.report.looks import Look, looks
 from samplerbench.report.provenance import commands, origin
 from samplerbench.report.published import beside_ours
 from samplerbench.report.table import CEILING, FLOOR, table
+from samplerbench.report.trade_off import trade_off
 from samplerbench.report.verdicts import verdicts
 from samplerbench.store.results import Results
 
@@ -83,4 +84,4 @@ def _title(results: Results) -> str:
 def _section(group: Results, styles: Mapping[str, Look], several: bool) -> Section:
     heading = text.title(group) if several else ""
     mark = f"-{group.rows['protocol'].iloc[0]}" if several else ""
-    return Section(heading, mark, verdicts(group), charts(group, styles), gallery(group), beside_ours(group))
+    return Section(heading, mark, verdicts(group), [*charts(group, styles), *trade_off(group, styles)], gallery(group), beside_ours(group))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from samplerbench.methods import EXCESS, UNANNOUNCED, Field, Guides, Limit, Sampler
+from samplerbench.networks.conditions.base import Asked
 from samplerbench.networks.counted import CountedNetwork
 from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
 from samplerbench.sampling.noise import ImageNoise, image_labels
@@ -31,6 +32,11 @@ def labels_for(network: LoadedNetwork, noise: ImageNoise) -> Tensor | None:
     if network.balanced:
         return torch.tensor(noise.indices, device=network.device) % network.classes
     return image_labels(noise.block, noise.indices, network.classes, noise.purpose).to(network.device)
+
+
+def asked_of(network: LoadedNetwork, numbers: Tensor | None) -> Asked | None:
+    """The conditions of these numbers (B,); None for a network without conditions."""
+    return None if network.conditions is None or numbers is None else Asked(network.conditions, numbers.cpu())
 
 
 class Generation:

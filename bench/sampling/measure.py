@@ -7,7 +7,7 @@ the two are then compared under the same conditions.
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from math import ceil, isnan, nan
+from math import ceil, isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +16,13 @@ from torch import Tensor
 
 from samplerbench.data.dataset import displayed, quantised
 from samplerbench.methods import Sampler
+from samplerbench.networks.conditions.base import Asked
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.breakdown import DECODER, FORWARDS, NETWORK, NOISE, SAMPLER, WARM_UP, Breakdown
-from samplerbench.sampling.generate import Generation, generate
+from samplerbench.sampling.generate import Generation, asked_of, generate
 from samplerbench.sampling.noise import ImageNoise
-from samplerbench.sampling.probes import forward_inputs, gflops_per_evaluation, redraw_difference
+from samplerbench.sampling.probes import decoder_gflops, forward_inputs, gflops_per_evaluation, redraw_difference
+from samplerbench.sampling.round import Round, ratio
 from samplerbench.sampling.timing import PeakMemory, timed, warm_up
 from samplerbench.statistics import half_width_of_trimmed, median_and_iqr, trimmed
 
@@ -38,38 +40,15 @@ class NotFinite(ArithmeticError):
 class Batch(NamedTuple):
     """Scored images of a seed block, on the device.
 
-    images: (B, C, H, W), uint8, or float64 on exact data. labels: (B,), or None for a network without classes.
+    images: (B, C, H, W), uint8, or float64 on exact data. labels: classes (B,), or None for a network without any.
+    asked: the conditions that the network was given, or None.
     """
 
     block: int
     indices: range
     images: Tensor
     labels: Tensor | None
-
-
-@dataclass(frozen=True)
-class Round:
-    """The seconds of one timed batch: of the sampling run, inside its network calls, and of one bare forward."""
-
-    latency: float
-    inside: float
-    forward: float
-    nfe: float
-
-    @property
-    def overhead(self) -> float:
-        """Latency over as many bare forwards."""
-        return _ratio(self.latency, self.nfe * self.forward)
-
-    @property
-    def inner(self) -> float:
-        """Latency over the seconds of its own network calls: the machine's noise is in both, and cancels."""
-        return _ratio(self.latency, self.inside)
-
-
-def _ratio(latency: float, network: float) -> float:
-    """Latency over the network's seconds; NaN for a method that never calls it."""
-    return latency / network if network else nan
+    asked: Asked | None = None
 
 
 class CellProgress:
@@ -126,13 +105,14 @@ class Measurement:
         return float(np.mean(self.evaluations))
 
     def column(self, name: str) -> list[float]:
-        """One number of every round: latency, inside, forward, overhead or inner."""
+        """One number of every round: a field of `Round`, or a property."""
         return [getattr(each, name) for each in self.rounds]
 
     def speed(self) -> dict[str, object]:
         """The columns on speed; lists hold a number for each round."""
         latency, iqr = median_and_iqr(self.column("latency"))
         forward, _ = median_and_iqr(self.column("forward"))
+        sampling, _ = median_and_iqr(self.column("sampling"))
         overheads, inner = self.column("overhead"), self.column("inner")
         return {
             "latency_s": latency,
@@ -140,7 +120,10 @@ class Measurement:
             "latency_p95_s": float(np.percentile(self.column("latency"), 95)),
             "images_per_s": self.batch_size / latency,
             "forward_s": forward,
-            "overhead_ratio": _ratio(latency, self.nfe * forward),
+            "network_s": median_and_iqr(self.column("inside"))[0],
+            "sampler_s": median_and_iqr(self.column("outside"))[0],
+            "decoder_s": median_and_iqr(self.column("decoding"))[0],
+            "overhead_ratio": ratio(sampling, self.nfe * forward),
             "inner_ratio": float(np.median(inner)),
             "noisy": str(is_noisy(overheads)).lower(),
             "latency_per_round": self.column("latency"),
@@ -207,13 +190,14 @@ def measure(
         _batch(sampler, network, 0, 0, found, timing, memory)
     if timing:
         found.peak_memory_mb = memory.megabytes
-        found.gflops_per_image = gflops_each * found.nfe
+        found.gflops_per_image = gflops_each * found.nfe + decoder_gflops(network)
 
 
 def _first(batch: Batch, count: int) -> Batch:
     """The batch without the images that only filled it up."""
     labels = batch.labels if batch.labels is None else batch.labels[:count]
-    return Batch(batch.block, batch.indices[:count], batch.images[:count], labels)
+    asked = batch.asked and batch.asked.first(count)
+    return Batch(batch.block, batch.indices[:count], batch.images[:count], labels, asked)
 
 
 @torch.inference_mode()
@@ -234,19 +218,26 @@ def _batch(
             run = Generation(sampler, network, noise)
             found.progress.start(run)
             times = _timed_segments(run, network, len(found.rounds) % 2 == 0, spent) if timing else None
-            images = run.finish()
-        broken = (~images.isfinite()).flatten(1).any(1).sum().item()  # which waits for the device
+            states = run.finish()
+            with spent.part(DECODER):
+                images, decoding = timed(lambda: network.images(states), network.device)
         inside = sum(run.stopwatch.seconds())
         spent.move(NETWORK, inside)
         spent.move(NOISE, noise.seconds)
-    if broken:
-        raise NotFinite(f"{broken} of {len(images)} images are not finite")
+    _check_finite(images)
     found.evaluations.append(run.nfe)
     if times:
-        latency, forward = times
-        found.rounds.append(Round(latency, inside, forward, run.nfe))
-    with spent.part(DECODER):
-        return Batch(block, indices, quantised(network.images(images), network.exact), run.labels)
+        sampling, forward = times
+        found.rounds.append(Round(sampling, inside, forward, run.nfe, decoding if network.decode else 0.0))
+    asked = asked_of(network, run.labels)
+    labels = asked.classes if asked else run.labels
+    return Batch(block, indices, quantised(images, network.exact), labels, asked)
+
+
+def _check_finite(images: Tensor) -> None:
+    broken = (~images.isfinite()).flatten(1).any(1).sum().item()
+    if broken:
+        raise NotFinite(f"{broken} of {len(images)} images are not finite")
 
 
 def _timed_segments(run: Generation, network: LoadedNetwork, before: bool, spent: Breakdown) -> tuple[float, float]:
@@ -280,5 +271,5 @@ def _warm_up(sampler: Sampler, network: LoadedNetwork, found: Measurement) -> No
         found.compile_s = max(0.0, first - float(np.median(seconds)))
     shortest = sampler.shortest()
     noise = ImageNoise(0, range(found.batch_size))
-    _, last = timed(lambda: generate(shortest, network, noise), device)
+    _, last = timed(lambda: network.images(generate(shortest, network, noise).images), device)
     found.warmup_s = first + sum(seconds) + last - (found.compile_s or 0.0)

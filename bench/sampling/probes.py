@@ -30,6 +30,15 @@ def gflops_per_evaluation(sampler: Sampler, network: LoadedNetwork) -> float:
     return total / runs[0].nfe
 
 
+@torch.inference_mode()
+def decoder_gflops(network: LoadedNetwork) -> float:
+    """Of decoding an image; 0 for a network of images."""
+    if network.decode is None:
+        return 0.0
+    state = torch.zeros(1, *network.image_shape, device=network.device)
+    return gflops(lambda: network.images(state))
+
+
 def redraw_difference(sampler: Sampler, network: LoadedNetwork) -> float:
     """The largest difference between pixels of one image that is drawn twice: 0 if only its own noise is random.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 # What distinguishes rows of one method, in the order in which it is added to their names.
-TELLING = "recipe grid guidance dtype compiled".split()
+TELLING = "recipe condition grid guidance dtype compiled".split()
 DEFAULT = " (default)"
 
 Row = Mapping[str, Any]
@@ -71,6 +71,8 @@ def _texts(column: str, rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """What a column adds to the name of every row."""
     if column == "recipe":
         return recipes(rows, names)
+    if column == "condition":
+        return [row["condition"] or "unconditional" for row in rows]
     if column == "grid":
         return grids(rows)
     if column == "guidance":

@@ -25,6 +25,8 @@ def cell_key(job: Job, prepared: Prepared) -> str:
     }
     if sampler.grid in prepared.grid_files:
         conditions["grid"] = prepared.grid_files[sampler.grid]
+    if network.conditions:
+        conditions["condition"] = [network.condition, network.conditions.digest]
     if prepared.scorer.needs("teacher") and network.teacher:
         teacher = network.teacher
         conditions["teacher"] = [teacher.origin.digest, guidance and teacher.guide_digest(guidance)]

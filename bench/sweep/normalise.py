@@ -46,6 +46,7 @@ def normalise(sweep: Sweep) -> CheckedSweep:
     given: dict[str, Any] = {field.name: getattr(sweep, field.name) for field in fields(Sweep)}
     parsed = {
         "methods": _unique(_every(_items(sweep.methods)), "--methods"),
+        "named": tuple(str(METHODS.get(spec)) for spec in map(str, _items(sweep.methods)) if spec.strip() != ALL),
         "steps": _counts(sweep.steps, "--steps"),
         "nfe": _counts(sweep.nfe, "--nfe"),
         "grid": None if sweep.grid is None else _unique(map(str, _items(sweep.grid)), "--grid"),

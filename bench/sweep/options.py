@@ -64,6 +64,14 @@ class Sweep:
         default=None,
         metadata={"help": "Run every method on this recipe's checkpoint instead of its own.", "metavar": "NAME"},
     )
+    condition: str | None = field(
+        default=None,
+        metadata={
+            "help": "What networks with conditions are given, as in text[prompts=FILE]; see `bench list conditions`.",
+            "metavar": "SPEC",
+            "shown": "as in training",
+        },
+    )
     grid: Texts | None = field(
         default=None,
         metadata={
@@ -129,9 +137,13 @@ class Sweep:
 
 @dataclass(frozen=True)
 class CheckedSweep(Sweep):
-    """A sweep as `normalise` returns it: complete, and with lists as tuples."""
+    """A sweep as `normalise` returns it: complete, and with lists as tuples.
+
+    named: the methods that were named, and not only meant by `all`.
+    """
 
     methods: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     model: tuple[str, ...] | None = None
     steps: tuple[int, ...] | None = None
     nfe: tuple[int, ...] | None = None
@@ -176,6 +188,7 @@ class SampleOptions:
         default=None,
         metadata={"help": "Run on this recipe's checkpoint instead of the method's default.", "metavar": "NAME"},
     )
+    condition: str | None = _as_in_run("condition")
     grid: str | None = field(
         default=None,
         metadata={"help": "Time grid, or a file of `bench tune`.", "metavar": "NAME", "shown": "the method's"},

@@ -11,6 +11,7 @@ from samplerbench.errors import InputError
 from samplerbench.methods import TunedGrid, get_recipe, is_grid_file
 from samplerbench.metrics.scoring import Scorer, SpeedOnly
 from samplerbench.networks.checkpoints import load_network, random_network
+from samplerbench.networks.conditioned import reconditioned
 from samplerbench.networks.devices import DTYPES, pick_device
 from samplerbench.networks.guides import with_guides
 from samplerbench.networks.loaded import LoadedNetwork
@@ -27,13 +28,17 @@ from samplerbench.sweep.shard import Shard
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that a sweep needs: its jobs, the networks they run on by recipe, and how their images are scored."""
+    """Everything that a sweep needs: its jobs, the networks they run on by recipe, and how their images are scored.
+
+    notes: what to say of it before it runs.
+    """
 
     sweep: CheckedSweep
     device: torch.device
     jobs: Sequence[Job]
     networks: Mapping[str, LoadedNetwork]
     scorer: Scorer | SpeedOnly
+    notes: Sequence[str] = ()
 
     def network(self, job: Job) -> LoadedNetwork:
         """The network of a job."""
@@ -92,11 +97,14 @@ def _prepare_all(
     spent: Breakdown | None,
 ) -> Prepared:
     """The whole sweep: every shard checks and loads all of it, so that all of them find the same wrong input."""
-    jobs, networks = _load_networks(jobs, models, sweep, device)
+    jobs, networks, missing = _load_networks(jobs, models, sweep, device)
+    notes = [f"Left out, for want of a network: {', '.join(missing)}."] if missing else []
+    if sweep.condition:
+        networks = reconditioned(networks, sweep.condition)
     if sweep.labels == "balanced":
         networks = {name: replace(network, balanced=True) for name, network in networks.items()}
     if not sweep.quality:
-        return Prepared(sweep, device, jobs, networks, SpeedOnly())
+        return Prepared(sweep, device, jobs, networks, SpeedOnly(), notes)
     dataset = DATASETS.get(str(sweep.dataset)).of_shape(next(iter(networks.values())).picture_shape)
     _check_shapes(networks.values(), dataset)
     scorer = Scorer(
@@ -108,7 +116,7 @@ def _prepare_all(
         job.sampler.guidance for job in jobs if job.sampler.guidance and networks[job.recipe].origin.cost.teacher
     }
     networks = with_teachers(networks, guidances, dataset, sweep.weights, needed=bool(scorer.needs("teacher")))
-    return Prepared(sweep, device, jobs, networks, scorer)
+    return Prepared(sweep, device, jobs, networks, scorer, [*scorer.notes, *notes])
 
 
 def _part(whole: Prepared, mine: Sequence[int]) -> Prepared:
@@ -127,25 +135,50 @@ def load_models(sweep: CheckedSweep, device: torch.device) -> dict[str, LoadedNe
 
 def _load_networks(
     jobs: Sequence[Job], models: Mapping[str, LoadedNetwork], sweep: CheckedSweep, device: torch.device
-) -> tuple[list[Job], dict[str, LoadedNetwork]]:
-    """The jobs, and by recipe the networks they run on, with what their guidances need.
+) -> tuple[list[Job], dict[str, LoadedNetwork], list[str]]:
+    """The jobs, by recipe the networks they run on, with what their guidances need, and the methods left out.
 
-    A job is skipped if only the checkpoint of its step count is missing. Raises InputError or CheckpointError if a
-    main checkpoint is missing or does not fit, or if all are missing.
+    A job is skipped if only the checkpoint of its step count is missing. A method that `all` stands for is left out
+    if its main one is. Raises InputError or CheckpointError if that of a named method is missing, or if all are, or
+    if one does not fit.
     """
     networks = {name: _guided(network, jobs, sweep) for name, network in models.items()}
-    found, missing = [], 0
+    found: list[Job] = []
+    missing: list[str] = []  # the methods of the jobs whose checkpoint is
     for job in jobs:
+        method = job.sampler.method
         try:
-            networks[job.recipe] = networks.get(job.recipe) or _load(job.recipe, jobs, sweep, device)
-        except InputError as error:
-            main, missing = get_recipe(job.sampler.method.recipe), missing + 1
-            if sweep.recipe or sweep.model or job.recipe == str(main) or missing == len(jobs):
+            placed = _placed(job, networks, jobs, sweep, device)
+        except InputError:
+            missing.append(method.name)
+            if sweep.recipe or sweep.model or str(method) in sweep.named or len(missing) == len(jobs):
                 raise
-            networks[str(main)] = networks.get(str(main)) or _load(str(main), jobs, sweep, device)
-            job = Job(replace(job.sampler, trained=main), str(error))
-        found.append(_on_learned_path(job, networks[job.recipe]))
-    return found, networks
+            continue
+        if placed.recipe != job.recipe:
+            missing.append(method.name)
+            if len(missing) == len(jobs):
+                raise InputError(placed.skip)
+        found.append(_on_learned_path(placed, networks[placed.recipe]))
+    present = {job.sampler.method.name for job in found}
+    return found, networks, [name for name in dict.fromkeys(missing) if name not in present]
+
+
+def _placed(
+    job: Job, networks: dict[str, LoadedNetwork], jobs: Sequence[Job], sweep: CheckedSweep, device: torch.device
+) -> Job:
+    """The job, whose network is added to the others; skipped, on the main network, if its step count has none.
+
+    Raises InputError if there is no main network.
+    """
+    try:
+        networks[job.recipe] = networks.get(job.recipe) or _load(job.recipe, jobs, sweep, device)
+        return job
+    except InputError as error:
+        main = get_recipe(job.sampler.method.recipe)
+        if sweep.recipe or sweep.model or job.recipe == str(main):
+            raise
+        networks[str(main)] = networks.get(str(main)) or _load(str(main), jobs, sweep, device)
+        return Job(replace(job.sampler, trained=main), str(error))
 
 
 def _load(recipe: str, jobs: Sequence[Job], sweep: CheckedSweep, device: torch.device) -> LoadedNetwork:

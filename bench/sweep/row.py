@@ -99,6 +99,7 @@ def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
         "own_grid": job.default_grid,
         "steps": sampler.steps,
         "guidance": str(sampler.guidance or ""),
+        "condition": network.condition,
         "seeds": ",".join(map(str, prepared.seeds)),
         "samples": sweep.samples if sweep.quality else None,
         "device": str(prepared.device),
@@ -126,7 +127,7 @@ def _as_text(speed: Mapping[str, object]) -> dict[str, object]:
 def _raw_arrays(found: Measurement, scores: Mapping[str, list[float]]) -> dict[str, np.ndarray]:
     """What is kept beside a row: the first images, the timings in order, and the values per seed block."""
     first = {} if found.pictured is None else {"images": found.pictured.numpy()}
-    timings = {f"{name}_s": np.array(found.column(name)) for name in ("latency", "inside", "forward")}
+    timings = {f"{name}_s": np.array(found.column(name)) for name in ("latency", "inside", "decoding", "forward")}
     return first | timings | {name: np.array(values) for name, values in scores.items()}
 
 

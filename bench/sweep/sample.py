@@ -10,6 +10,7 @@ from samplerbench.data.dataset import DATASETS, to_uint8
 from samplerbench.errors import InputError
 from samplerbench.methods import METHODS, Sampler
 from samplerbench.networks.checkpoints import load_network
+from samplerbench.networks.conditioned import reconditioned
 from samplerbench.networks.devices import pick_device
 from samplerbench.networks.guides import with_guides
 from samplerbench.networks.loaded import LoadedNetwork
@@ -51,7 +52,7 @@ def _sweep(options: SampleOptions) -> CheckedSweep:
     return normalise(
         Sweep(
             methods=[options.method], steps=steps, dataset=options.dataset, model=options.model,
-            recipe=options.recipe, grid=options.grid, guidance=options.guidance,
+            recipe=options.recipe, condition=options.condition, grid=options.grid, guidance=options.guidance,
             device=options.device, weights=options.weights,
         )
     )  # fmt: skip
@@ -74,6 +75,8 @@ def _only_job(sweep: CheckedSweep, models: Mapping[str, LoadedNetwork]) -> Job:
 def _network(job: Job, models: Mapping[str, LoadedNetwork], sweep: CheckedSweep, device: torch.device) -> LoadedNetwork:
     dataset = DATASETS.get(str(sweep.dataset))
     network = models.get(job.recipe) or load_network(job.recipe, dataset, sweep.weights, device, strict=True)
+    if sweep.condition:
+        network = reconditioned({job.recipe: network}, sweep.condition)[job.recipe]
     return with_guides(network, [job.sampler.guidance] if job.sampler.guidance else [], dataset, sweep.weights)
 
 

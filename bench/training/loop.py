@@ -1,7 +1,7 @@
 """The training loop: EMA weights, and a state from which training resumes exactly."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Protocol
@@ -57,7 +57,7 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """uint8 images (N, C, H, W) with labels (N,). A batch is float images in [-1, 1] and labels."""
+    """Images (N, C, H, W) with labels (N,): uint8, of which a batch is floats in [-1, 1], or floats as they are."""
 
     images: Tensor
     labels: Tensor
@@ -67,7 +67,12 @@ class LabelledImages:
 
     def __getitem__(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         chosen = chosen.to(self.images.device)
-        return to_float(self.images[chosen]), self.labels[chosen]
+        return self.floats(self.images[chosen]), self.labels[chosen]
+
+    @staticmethod
+    def floats(images: Tensor) -> Tensor:
+        """Some of the images, as a network is given them."""
+        return images if images.is_floating_point() else to_float(images)
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Task:
     facts: what the checkpoint records of it, apart from the settings.
     teacher: counts the evaluations of the teacher, which are part of the cost; None without one.
     before: the cost of earlier stages.
+    finish: what else the checkpoint records, measured with the averaged weights.
     """
 
     modules: TrainedModules
@@ -85,6 +91,7 @@ class Task:
     facts: CheckpointFacts
     teacher: CountedNetwork | None = None
     before: TrainingCost = NOTHING
+    finish: Callable[[Mapping[str, Tensor]], Mapping[str, str]] | None = None
 
 
 class Trainer:

@@ -14,6 +14,18 @@ class TrainOptions:
     """
 
     dataset: str = field(default="digits", metadata={"help": "What to train on.", "metavar": "NAME", "also": "--data"})
+    latent: str | None = field(
+        default=None,
+        metadata={"help": "Train in the latents of the data set's autoencoder: kl or vq.", "metavar": "KIND"},
+    )
+    condition: str | None = field(
+        default=None,
+        metadata={
+            "help": "What the network is told of each image, with other options than the recipe's, as in "
+            "retrieval[k=8].",
+            "metavar": "SPEC",
+        },
+    )
     iterations: int = field(default=5_000, metadata={"help": "Optimiser steps.", "min": 1})
     batch_size: int = field(default=128, metadata={"help": "Images per step.", "min": 1})
     learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate.", "min": 0, "max": 1})

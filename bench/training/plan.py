@@ -11,17 +11,20 @@ from samplerbench.errors import InputError
 from samplerbench.methods import Recipe, get_recipe
 from samplerbench.models.checkpoint import Storage
 from samplerbench.networks.checkpoints import CheckpointKey
+from samplerbench.networks.conditions.base import CONDITIONS
 from samplerbench.networks.devices import pick_device
+from samplerbench.networks.latent import latent_space
+from samplerbench.training.auxiliary import AUXILIARIES, Auxiliary, is_auxiliary
 from samplerbench.training.loop import Settings, iteration_seed
 from samplerbench.training.options import PAIRS, TrainOptions
 from samplerbench.training.progress import TrainingProgress
 from samplerbench.training.run import run_training
-from samplerbench.training.tasks import CLASSIFIERS, Inputs, classifier_task, prepare, recipe_task
+from samplerbench.training.tasks import Inputs, auxiliary_task, prepare, recipe_task
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training that is ready to run. name: the recipe, or a classifier."""
+    """A training that is ready to run. name: the spec of a recipe or of an auxiliary network."""
 
     name: str
     options: TrainOptions
@@ -58,7 +61,7 @@ class Training:
         if recipe and lesson:
             task = recipe_task(recipe, self.inputs, lesson, settings.label_drop, self.options.weak)
         else:
-            task = classifier_task(self.name, self.inputs)
+            task = auxiliary_task(AUXILIARIES.get(self.name), self.inputs)
         yield from run_training(task, settings, self.output, self._storage)
 
     @property
@@ -67,16 +70,19 @@ class Training:
 
 
 def plan_chain(recipe: str, options: TrainOptions) -> list[Training]:
-    """The trainings that a recipe, or a classifier of that name, needs: its missing teachers, then its own.
+    """The trainings that a recipe, or an auxiliary network, needs: its missing teachers, then its own.
 
     A teacher that is distilled itself is trained with the same settings, others with the default ones.
-    Raises InputError or SpecError for an unknown name, data that is missing or needs no network, a classifier that
-    does not fit the data, or an option that has no effect.
+    Raises InputError or SpecError for an unknown name, data that is missing or needs no network, an auxiliary network
+    that does not fit the data, or an option that has no effect.
     """
     dataset, device = DATASETS.get(options.dataset), pick_device(options.device)
-    stages = _stages(recipe if recipe in CLASSIFIERS else str(get_recipe(recipe)), dataset, options)
+    if options.latent:
+        dataset = latent_space(dataset, options.latent, options.output, device)
+    spec = str(AUXILIARIES.get(recipe) if is_auxiliary(recipe) else get_recipe(recipe))
+    stages = _stages(spec, dataset, options)
     inputs = Inputs(dataset, dataset.load(options.data_root, options.download), options.output, device)
-    return [Training(name, given, inputs) for name, given in stages.items()]
+    return [Training(name, given, replace(inputs, condition=given.condition)) for name, given in stages.items()]
 
 
 def _stages(name: str, dataset: Dataset, options: TrainOptions) -> dict[str, TrainOptions]:
@@ -84,7 +90,7 @@ def _stages(name: str, dataset: Dataset, options: TrainOptions) -> dict[str, Tra
     _check(name, dataset, options)
     stages: dict[str, TrainOptions] = {}
     for needed in _needed(name):
-        if not _exists(str(needed), options):
+        if not _exists(str(needed), dataset, options):
             stages |= _stages(str(needed), dataset, _options_of_teacher(needed, options))
     return stages | {name: options}
 
@@ -98,38 +104,43 @@ def _needed(name: str) -> list[Recipe]:
 def _options_of_teacher(teacher: Recipe, options: TrainOptions) -> TrainOptions:
     if teacher.teacher:
         return replace(options, pairs=options.pairs if teacher.pairs else None)
-    common = "dataset output half quarter device data_root download seed".split()
+    common = "dataset latent output half quarter device data_root download seed".split()
     return TrainOptions(**{name: getattr(options, name) for name in common})
 
 
-def _exists(recipe: str, options: TrainOptions) -> bool:
+def _exists(recipe: str, dataset: Dataset, options: TrainOptions) -> bool:
     try:
-        return CheckpointKey.of(DATASETS.get(options.dataset), recipe).find(options.output).exists()
+        return CheckpointKey.of(dataset, recipe).find(options.output).exists()
     except InputError:
         return False
 
 
 def _recipe(name: str) -> Recipe | None:
-    """The recipe of that name; None for a classifier."""
-    return None if name in CLASSIFIERS else get_recipe(name)
+    """The recipe of that name; None for an auxiliary network."""
+    return None if is_auxiliary(name) else get_recipe(name)
 
 
 def _check(name: str, dataset: Dataset, options: TrainOptions) -> None:
     """Raises InputError for a training that is impossible, or an option that has no effect on it."""
-    if name in CLASSIFIERS:
-        _check_classifier(name, dataset, options)
+    if is_auxiliary(name):
+        _check_auxiliary(AUXILIARIES.get(name), dataset, options)
     else:
         _check_recipe(get_recipe(name), dataset, options)
 
 
-def _check_classifier(name: str, dataset: Dataset, options: TrainOptions) -> None:
-    only, labels = CLASSIFIERS[name].only, CLASSIFIERS[name].labels
+def _check_auxiliary(network: Auxiliary, dataset: Dataset, options: TrainOptions) -> None:
+    kind, only = f"{network} is {network.described}", network.only
     _refuse_first(
-        (only and dataset.name != only, f"{name} is a classifier of {only}: give --dataset {only}."),
+        (only and dataset.name != only, f"{kind} of {only}: give --dataset {only}, without --latent."),
         *_common(dataset, options),
-        (labels and not dataset.classes, f"{dataset.name} has no classes to recognise: choose another --dataset."),
-        (options.weak, f"--weak is for the network of a recipe, and {name} is a classifier: leave it out."),
-        (options.pairs, f"--pairs has no effect on {name}, which is not trained on pairs: leave it out."),
+        (options.latent and not network.latent, f"--latent has no effect on {network}: leave it out."),
+        (
+            network.labels and not dataset.classes,
+            f"{dataset.name} has no classes to recognise: choose another --dataset.",
+        ),
+        (options.condition, f"--condition has no effect on {network}: leave it out."),
+        (options.weak, f"--weak is for the network of a recipe, and {kind}: leave it out."),
+        (options.pairs, f"--pairs has no effect on {network}, which is not trained on pairs: leave it out."),
     )
 
 
@@ -151,6 +162,14 @@ def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> No
             f"--pairs has no effect on {recipe}, which is not trained on pairs: leave it out.",
         ),
         (
+            options.condition and not recipe.condition,
+            f"--condition has no effect on {recipe}, whose network is told the label: leave it out.",
+        ),
+        (
+            options.condition and recipe.condition and _kind(options.condition) != _kind(recipe.condition),
+            f"{recipe} has the condition {recipe.condition}: --condition can change its options, not its kind.",
+        ),
+        (
             (solver or recipe.pairs) and not recipe.teacher,
             f"{recipe} has no teacher, which it needs: set `teacher` in its class.",
         ),
@@ -158,7 +177,7 @@ def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> No
 
 
 def _common(dataset: Dataset, options: TrainOptions) -> Iterator[tuple[object, str]]:
-    """What is refused for recipes and classifiers alike."""
+    """What is refused for recipes and auxiliary networks alike."""
     yield (
         dataset.distribution,
         f"{dataset.name} is known in closed form: there is nothing to train, `bench run` needs no weights.",
@@ -167,6 +186,11 @@ def _common(dataset: Dataset, options: TrainOptions) -> Iterator[tuple[object, s
         options.half and options.quarter,
         "--half and --quarter are two ways to store the same weights: give one of them.",
     )
+
+
+def _kind(condition: str) -> str:
+    """The name of a condition. Raises SpecError if there is none."""
+    return CONDITIONS.get(condition).name
 
 
 def _refuse_first(*rules: tuple[object, str]) -> None:

@@ -43,8 +43,10 @@ def run_training(task: Task, settings: Settings, output: Path, storage: Storage)
                 save(state_file, trainer.state(), facts.metadata)
             curve.plot()
 
+        weights = checkpoint_weights(trainer.ema.weights)
         facts = replace(facts, iterations=str(trainer.iteration), cost=str(trainer.cost), date=utc_now())
-        save(output, checkpoint_weights(trainer.ema.weights), facts.metadata, storage)
+        facts = replace(facts, **(task.finish(weights) if task.finish else {}))
+        save(output, weights, facts.metadata, storage)
 
 
 def _with_settings(facts: CheckpointFacts, settings: Settings) -> CheckpointFacts:

@@ -1,9 +1,8 @@
-"""What can be trained: the network of a recipe with its modules, a learned solver, the classifiers."""
+"""What can be trained: the network of a recipe with its modules, a learned solver, an auxiliary network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -11,39 +10,28 @@ from torch import Tensor
 from samplerbench.data.dataset import Dataset, Images
 from samplerbench.errors import InputError
 from samplerbench.methods import Field, Recipe
-from samplerbench.models import (
-    PRESETS,
-    CheckpointFacts,
-    DigitsCNN,
-    Encoder,
-    EncoderConfig,
-    NoisyClassifier,
-    NoisyClassifierConfig,
-    UNet,
-    UNetConfig,
-    fitting,
-    weaker,
-)
-from samplerbench.models.encoder import QUARTERS
+from samplerbench.models import CheckpointFacts
 from samplerbench.models.kinds import facts_of
-from samplerbench.networks.checkpoints import FOLDER, architecture_of
-from samplerbench.networks.guides import NOISY_CLASSIFIER
+from samplerbench.networks.checkpoints import FOLDER
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.networks.training_cost import NOTHING, TrainingCost
+from samplerbench.training.auxiliary import Auxiliary
 from samplerbench.training.loop import LabelledImages, Task
 from samplerbench.training.modules import NETWORK, TrainedModules
+from samplerbench.training.network import new_network
 from samplerbench.training.pairs import Pairs
-from samplerbench.training.teacher import Teacher, cost_of_stages, init_from_teacher, load_teacher
+from samplerbench.training.teacher import Teacher, cost_of_stages, load_teacher
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What every training takes. folder: of the user's own checkpoints."""
+    """What every training takes. folder: of the user's own checkpoints. condition: instead of the recipe's."""
 
     dataset: Dataset
     images: Images
     folder: str | None
     device: torch.device
+    condition: str | None = None
 
     @property
     def labelled(self) -> LabelledImages:
@@ -52,7 +40,7 @@ class Inputs:
 
     def recorded(self, facts: CheckpointFacts) -> CheckpointFacts:
         """The facts of a checkpoint, completed by the data set."""
-        return replace(facts, dataset=self.dataset.slug, data=self.images.digest)
+        return replace(facts, dataset=self.dataset.slug, data=self.images.digest, latent=self.dataset.latent)
 
 
 @dataclass(frozen=True)
@@ -93,34 +81,18 @@ def recipe_task(recipe: Recipe, inputs: Inputs, lesson: Lesson, label_drop: floa
     teacher, modules = lesson.teacher, dict(recipe.modules(lesson.teacher.network.eager if lesson.teacher else None))
     facts = inputs.recorded(CheckpointFacts(recipe=str(recipe), pairs=lesson.pairs.label if lesson.pairs else ""))
     facts = teacher.recorded(facts) if teacher else facts
+    data, classes = inputs.labelled, inputs.dataset.classes
     if "solver" in modules and teacher:
         trained, field = TrainedModules(modules), replace(teacher.field, modules=modules)
     elif NETWORK in modules:
         raise ValueError(f"{recipe}.modules returns a module named {NETWORK!r}, which is that of the U-Net: rename it")
     else:
-        net = _unet(recipe, inputs.dataset, lesson.start, weak)
-        trained, field = TrainedModules({NETWORK: net} | modules), recipe.field(net, modules)
-        architecture = facts_of(net)
-        facts = replace(facts, kind=architecture.kind, architecture=architecture.architecture)
-    loss = RecipeLoss(recipe, field, inputs.dataset.classes, label_drop, teacher.field if teacher else None)
+        new = new_network(recipe, inputs.dataset, inputs.labelled, lesson.start, weak, inputs.condition)
+        trained, field = TrainedModules({NETWORK: new.net} | modules), recipe.field(new.call, modules)
+        data, classes, facts = new.data, new.classes, replace(facts, **new.facts)
+    loss = RecipeLoss(recipe, field, classes, label_drop, teacher.field if teacher else None)
     counted = teacher.counted if teacher else None
-    return Task(_on(inputs.device, trained), loss, lesson.pairs or inputs.labelled, facts, counted, lesson.cost)
-
-
-def _unet(recipe: Recipe, dataset: Dataset, start: LoadedNetwork | None, weak: bool) -> UNet:
-    config = replace(architecture_of(recipe, _usual(dataset)), classes=dataset.classes)
-    net = UNet(weaker(config) if weak else config)
-    if start:
-        init_from_teacher(net, cast(UNet, start.eager))
-    return net
-
-
-def _usual(dataset: Dataset) -> UNetConfig:
-    """The data set's preset, or a U-Net that fits images of its size. Raises InputError if there is none."""
-    try:
-        return PRESETS.get(dataset.preset) or fitting(dataset.resolution, dataset.channels)
-    except ValueError as error:
-        raise InputError(f"{dataset} cannot be trained on: {error}.") from error
+    return Task(_on(inputs.device, trained), loss, lesson.pairs or data, facts, counted, lesson.cost)
 
 
 def _on(device: torch.device, modules: TrainedModules) -> TrainedModules:
@@ -157,42 +129,21 @@ def paired_noise(eps: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda x: eps if x.shape == eps.shape else torch.randn_like(x)
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """A classifier that can be trained.
+def auxiliary_task(auxiliary: Auxiliary, inputs: Inputs) -> Task:
+    """The training of an auxiliary network. New weights are drawn from torch's global generator.
 
-    only: the data set it is for; empty for any. labels: whether it needs those of the data.
+    Raises InputError if there is none for images of this size.
     """
+    try:
+        net = auxiliary.network(inputs.dataset).to(inputs.device)
+    except ValueError as error:
+        raise InputError(f"{inputs.dataset} cannot be trained on: {error}.") from error
+    modules, data = TrainedModules({NETWORK: net}), inputs.labelled
+    loss = auxiliary.loss(net, inputs.dataset, inputs.device)
 
-    build: Callable[[Dataset], Any]
-    only: str = ""
-    labels: bool = True
+    @torch.inference_mode()
+    def finish(weights: Mapping[str, Tensor]) -> Mapping[str, str]:
+        net.load_state_dict(weights)
+        return auxiliary.measured(net.eval(), data.floats(data.images))
 
-
-def _noisy_classifier(dataset: Dataset) -> NoisyClassifier:
-    return NoisyClassifier(NoisyClassifierConfig(dataset.resolution, dataset.channels, classes=dataset.classes))
-
-
-def _mnist_cnn(dataset: Dataset) -> Encoder:
-    config = EncoderConfig(dataset.resolution, dataset.channels, channels=16, classes=dataset.classes, graded=True)
-    return Encoder(config)
-
-
-def _encoder(dataset: Dataset) -> Encoder:
-    classes = dataset.classes or QUARTERS
-    return Encoder(EncoderConfig(dataset.resolution, dataset.channels, classes=classes, rotations=not dataset.classes))
-
-
-CLASSIFIERS: dict[str, Classifier] = {
-    "digits-cnn": Classifier(lambda dataset: DigitsCNN(), only="digits"),
-    "mnist-cnn": Classifier(_mnist_cnn, only="mnist5k"),
-    NOISY_CLASSIFIER: Classifier(_noisy_classifier),
-    "encoder": Classifier(_encoder, labels=False),
-}
-
-
-def classifier_task(name: str, inputs: Inputs) -> Task:
-    """The training of a classifier. New weights are drawn from torch's global generator."""
-    net = CLASSIFIERS[name].build(inputs.dataset).to(inputs.device)
-    facts = inputs.recorded(facts_of(net))
-    return Task(TrainedModules({NETWORK: net}), lambda _, *batch: net.loss(*batch), inputs.labelled, facts)
+    return Task(modules, loss, data, inputs.recorded(facts_of(net)), finish=finish)

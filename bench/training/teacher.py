@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 
 from samplerbench.data.dataset import Dataset
 from samplerbench.methods import Field, get_recipe
@@ -51,9 +52,12 @@ def cost_of_stages(network: LoadedNetwork) -> TrainingCost:
 def init_from_teacher(student: UNet, teacher: UNet) -> None:
     """Copy the weights that a student shares with its teacher, a U-Net.
 
-    If the scale of the time embedding differs, that embedding keeps its own weights, since its inputs differ.
+    If the scale of the time embedding differs, that embedding keeps its own weights, since its inputs differ. Input
+    channels that only the student has start with weights of zero.
     """
     own, weights = student.state_dict(), teacher.state_dict()
+    if student.config.inputs and not teacher.config.inputs:
+        weights["conv_in.weight"] = F.pad(weights["conv_in.weight"], (0, 0, 0, 0, 0, student.config.inputs))
     if student.config.time_scale != teacher.config.time_scale:
         weights = {key: value for key, value in weights.items() if not key.startswith("time.")}
     shared = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}

@@ -9,7 +9,7 @@ from pkgutil import walk_packages
 
 METHODS = "samplerbench.methods"
 # The entry-point groups, one for each kind of plug-in. A module registers what it defines, whichever group names it.
-GROUPS = (METHODS, *(f"samplerbench.{kind}" for kind in ("metrics", "encoders", "datasets", "models")))
+GROUPS = (METHODS, *(f"samplerbench.{kind}" for kind in ("metrics", "encoders", "datasets", "models", "conditions")))
 
 
 def import_files(package: str, skip: Iterable[str] = ()) -> None:

@@ -71,7 +71,7 @@ def test_a_terminal_gets_a_paragraph_for_each(width):
 
 def test_presets_are_listed_with_their_sizes(invoke):
     lines = invoke("list", "presets").output.splitlines()
-    assert [line.split()[0] for line in lines] == ["digits", "mnist5k", "mnist", "cifar10"]
+    assert [line.split()[0] for line in lines] == ["digits", "mnist5k", "mnist5k-latent", "mnist", "cifar10"]
     assert "3x32x32, 128/256/256/256 channels, 2 blocks each, attention at 16" in lines[-1]
     assert max(map(len, lines)) <= 80
     assert "\npresets\n  digits" in invoke("list").output

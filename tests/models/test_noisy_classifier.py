@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from samplerbench.models import NoisyClassifier, NoisyClassifierConfig
-from samplerbench.models.unet import Stage
+from samplerbench.models.layers import Stage
 
 
 @pytest.fixture

@@ -1,13 +1,19 @@
 """What `bench export` writes is sampled by diffusers to the same images, and read back by us."""
 
+import json
+import shutil
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 import torch
 from diffusers import DDIMPipeline, DDPMPipeline
+from safetensors.torch import save_file
 
 from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError
 from samplerbench.methods import Sampler, get
+from samplerbench.models import UNet
 from samplerbench.networks.checkpoints import load_network, random_network
 from samplerbench.networks.model import get_model, load_model
 from samplerbench.networks.published.export import export
@@ -75,3 +81,20 @@ def test_what_no_scheduler_fits_is_refused(tmp_path, recipe, reason):
     with pytest.raises(InputError, match=reason):
         export(network_of(recipe), "digits", tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("condition", [{"context": 8}, {"context": 8, "vocabulary": 5}, {"inputs": 1}])
+def test_a_network_with_other_conditions_is_neither_written_nor_read(exported, tmp_path, condition):
+    ours = network_of("ddpm")
+    unet = UNet(replace(ours.eager.config, **condition))
+    with pytest.raises(InputError, match="more than a network of x, t and a label"):
+        export(replace(ours, eager=unet), "digits", tmp_path / "refused")
+
+    shutil.copytree(exported / "ddpm", tmp_path / "ddpm")
+    inside = tmp_path / "ddpm" / "unet"
+    config = json.loads((inside / "config.json").read_text()) | {"architecture": asdict(unet.config)}
+    (inside / "config.json").write_text(json.dumps(config))
+    weights = {f"unet.{key}": value for key, value in unet.state_dict().items()}
+    save_file(weights, inside / "diffusion_pytorch_model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match="it needs more than images, times and labels"):
+        load_model(get_model(f"diffusers:{tmp_path / 'ddpm'}"), CPU, torch.float32)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from samplerbench.models.unet import Attention
+from samplerbench.models.layers import Attention
 from samplerbench.sampling import timing
 from samplerbench.sampling.timing import WINDOW, WINDOWS, PeakMemory, Stopwatch, gflops, timed, warm_up
 

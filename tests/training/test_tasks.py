@@ -11,8 +11,9 @@ from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError
 from samplerbench.methods import RECIPES, Denoising, Field, Linear, get_recipe, register
 from samplerbench.networks.guides import NOISY_CLASSIFIER
+from samplerbench.training.auxiliary import AUXILIARIES
 from samplerbench.training.modules import checkpoint_weights
-from samplerbench.training.tasks import Inputs, Lesson, RecipeLoss, classifier_task, prepare, recipe_task
+from samplerbench.training.tasks import Inputs, Lesson, RecipeLoss, auxiliary_task, prepare, recipe_task
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_a_classifier_fits_the_images_and_classes_of_the_data(inputs):
     class Coloured(type(inputs.dataset)):
         resolution, channels, classes = 16, 3, 4
 
-    task = classifier_task(NOISY_CLASSIFIER, replace(inputs, dataset=Coloured()))
+    task = auxiliary_task(AUXILIARIES.get(NOISY_CLASSIFIER), replace(inputs, dataset=Coloured()))
     config = task.modules.network.config
     assert (config.resolution, config.image_channels, config.classes) == (16, 3, 4)
     assert (task.facts.kind, task.facts.dataset, task.facts.recipe) == (NOISY_CLASSIFIER, "digits", "")
@@ -143,9 +144,9 @@ def test_an_encoder_learns_rotations_where_there_are_no_labels(inputs):
     class Unlabelled(type(inputs.dataset)):
         resolution, channels, classes = 16, 3, 0
 
-    labelled = classifier_task("encoder", inputs).modules.network.config
+    labelled = auxiliary_task(AUXILIARIES.get("encoder"), inputs).modules.network.config
     assert (labelled.classes, labelled.rotations) == (10, False)
-    task = classifier_task("encoder", replace(inputs, dataset=Unlabelled()))
+    task = auxiliary_task(AUXILIARIES.get("encoder"), replace(inputs, dataset=Unlabelled()))
     config = task.modules.network.config
     assert (config.resolution, config.image_channels, config.classes, config.rotations) == (16, 3, 4, True)
     assert task.facts.kind == "encoder"

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +13,16 @@ from safetensors.torch import save_file
 
 from samplerbench.errors import InputError
 from samplerbench.methods import Cosine, DiscreteVP, Linear
-from samplerbench.models import UNet
-from samplerbench.models import unet as unet_module
+from samplerbench.models import UNet, layers, text_encoder, unet
 from samplerbench.networks.loaded import LoadedNetwork
 
 CLASS, MODULE = "SamplerbenchUNet", "samplerbench_unet"
 PREDICTIONS = {"eps": "epsilon", "x0": "sample", "v": "v_prediction"}
 STEPS = 1000
 
-# Follows the source of `samplerbench.models.unet` in the exported file, which so needs diffusers alone.
+SOURCES = (layers, text_encoder, unet)  # in one file, which so needs diffusers alone
+OUR_IMPORTS = re.compile(r"^from samplerbench\S* import (\([^)]*\)|.*)\n", re.MULTILINE)
+# Follows them in the exported file.
 WRAPPER = '''
 
 from diffusers import ConfigMixin, ModelMixin  # noqa: E402
@@ -69,14 +71,14 @@ def export(network: LoadedNetwork, dataset: str, folder: Path) -> None:
     """Write the folder. Raises InputError if it is not empty, or if no scheduler of diffusers fits the network."""
     if not isinstance(network.eager, UNet):
         raise InputError(f"{network.name} has no network of samplerbench's own to export.")
-    if network.modules or network.eager.config.interval or network.eager.config.outputs > 1:
+    config = network.eager.config
+    if network.modules or config.interval or config.outputs > 1 or config.context or config.inputs:
         raise InputError(
             f"{network.name} is more than a network of x, t and a label, and diffusers has no place for it."
         )
     pipeline, scheduler, offset = _scheduler(network)
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{str(folder)!r} is not empty: choose another --output.")
-    config = network.eager.config
     _write_json(folder / "model_index.json", {
         "_class_name": pipeline, "scheduler": ["diffusers", scheduler["_class_name"]], "unet": [MODULE, CLASS],
     })  # fmt: skip
@@ -85,10 +87,15 @@ def export(network: LoadedNetwork, dataset: str, folder: Path) -> None:
         "_class_name": CLASS, "sample_size": config.resolution, "in_channels": config.image_channels,
         "time_offset": offset, "architecture": asdict(config),
     })  # fmt: skip
-    (folder / "unet" / f"{MODULE}.py").write_text(inspect.getsource(unet_module) + WRAPPER, encoding="utf-8")
+    (folder / "unet" / f"{MODULE}.py").write_text(_source(), encoding="utf-8")
     weights = {f"unet.{key}": value.cpu().contiguous() for key, value in network.eager.state_dict().items()}
     save_file(weights, folder / "unet" / "diffusion_pytorch_model.safetensors", {"format": "pt"})
     (folder / "README.md").write_text(_card(network, dataset, pipeline), encoding="utf-8")
+
+
+def _source() -> str:
+    """The definition of the network, without our package."""
+    return "\n\n".join(OUR_IMPORTS.sub("", inspect.getsource(module)) for module in SOURCES) + WRAPPER
 
 
 def _scheduler(network: LoadedNetwork) -> tuple[str, dict[str, Any], int]:

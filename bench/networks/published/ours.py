@@ -36,10 +36,17 @@ def exported_record(folder: Path, schedule: Schedule) -> ExternalNetwork:
         weights = {key.removeprefix("unet."): value for key, value in load_file(file).items()}
         unet = build(KINDS["unet"], json.dumps(config["architecture"]), weights)
         offset = float(config["time_offset"])
+        assert isinstance(unet, UNet)
+        _check_inputs(unet.config)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{inside} does not hold a network that `bench export` wrote: {error}.") from error
-    assert isinstance(unet, UNet)
     return _record(unet, unet.config, offset, schedule)
+
+
+def _check_inputs(config: UNetConfig) -> None:
+    """Raises ValueError for a network that cannot be called as diffusers calls one."""
+    if config.interval or config.context or config.inputs:
+        raise ValueError("it needs more than images, times and labels")
 
 
 def _record(unet: UNet, config: UNetConfig, offset: float, schedule: Schedule) -> ExternalNetwork:

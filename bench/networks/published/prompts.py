@@ -11,9 +11,9 @@ from torch import Tensor
 
 from samplerbench.errors import InputError
 from samplerbench.methods import FAULTS
+from samplerbench.networks.prompt_file import read_lines
 
 EMBEDDINGS, POOLED = "prompt_embeds", "pooled_prompt_embeds"  # diffusers' names
-MOST = 100_000  # prompts
 
 
 class Prompts:
@@ -42,7 +42,7 @@ def read_prompts(file: str | None, folder: Path, pipeline: str) -> Prompts:
     path = Path(file).expanduser()
     if not path.is_file():
         raise InputError(f"There is no file of prompts {file!r}.")
-    return _encoded(path) if path.suffix == ".safetensors" else _encode(_lines(path), folder, pipeline)
+    return _encoded(path) if path.suffix == ".safetensors" else _encode(read_lines(path), folder, pipeline)
 
 
 def _encoded(path: Path) -> Prompts:
@@ -64,17 +64,6 @@ def _encoded(path: Path) -> Prompts:
     if len({len(table) for table in tables.values()}) > 1:
         raise InputError(f"{path} has other numbers of {EMBEDDINGS} and {POOLED}.")
     return Prompts(tables, null)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}.") from error
-    prompts = [line for line in lines if line]
-    if not 0 < len(prompts) <= MOST:
-        raise InputError(f"{path} must hold 1 to {MOST} prompts, a line each, not {len(prompts)}.")
-    return prompts
 
 
 def _encode(prompts: list[str], folder: Path, pipeline: str) -> Prompts:
