@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 T = TypeVar("T")
 
@@ -118,6 +117,8 @@ def _process_peak() -> float:
 
 def gflops(work: Callable[[], object]) -> float:
     """Floating-point operations of `work()` in units of 1e9, a multiply-add counted as two."""
+    from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count  # 0.2 s, as it imports triton
+
     # FlopCounterMode has no entry for the attention that PyTorch runs on the CPU, and would count it as zero.
     cpu_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
