@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from samplerbench.methods import Path
 
@@ -53,6 +52,8 @@ class Distribution(ABC):
         Every Gaussian path is the circle x = cos(u) x0 + sin(u) eps up to its scale (arXiv 2206.00364, section 2), on
         which dx/du = cos(u) E[eps | x] - sin(u) E[x0 | x] is smooth from noise to data.
         """
+        from torchdiffeq import odeint  # 0.6 s, as it imports scipy.integrate
+
         now, then = path.along(torch.tensor([start, end], dtype=torch.float64))
         first, last = atan2(now.sigma, now.alpha), atan2(then.sigma, then.alpha)
 

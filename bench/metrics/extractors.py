@@ -1,13 +1,9 @@
-"""Feature extractors of torch-fidelity, applied to images in memory."""
+"""Feature extractors, shipped and of torch-fidelity, applied to images in memory."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torch_fidelity.feature_extractor_base import FeatureExtractorBase
-from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
-from torch_fidelity.utils import create_feature_extractor
+from torch import Tensor, nn
 
 from samplerbench.errors import InputError
 from samplerbench.metrics.base import FeatureExtractor, Features
@@ -18,24 +14,10 @@ INCEPTION_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_DIGEST = INCEPTION_WEIGHTS[-12:-4]
 INCEPTION_WIDTH = 2048
 BATCH = 256  # images that an extractor sees at once
-# The layers of an extractor: its features, and its logits if it has any.
-LAYERS: Mapping[str, tuple[str, ...]] = {INCEPTION: ("2048", "logits_unbiased")} | {
-    name: extractor.get_provided_features_list() for name, extractor in SHIPPED.items()
-}
-
-
-def register_extractor(name: str, extractor: type[FeatureExtractorBase]) -> None:
-    """Register an extractor with torch-fidelity, once."""
-    if name not in FEATURE_EXTRACTORS_REGISTRY:
-        register_feature_extractor(name, extractor)
-
-
-for shipped_name, shipped_extractor in SHIPPED.items():
-    register_extractor(shipped_name, shipped_extractor)
 
 
 class Extractor(FeatureExtractor):
-    """A feature extractor of torch-fidelity, by name, applied to uint8 images (N, C, H, W) in memory."""
+    """A feature extractor, shipped or of torch-fidelity, by name, applied to uint8 images (N, C, H, W) in memory."""
 
     def __init__(
         self,
@@ -52,9 +34,7 @@ class Extractor(FeatureExtractor):
         if name == INCEPTION and not (download or weights):
             _find_inception()
         self.name, self.device = name, device
-        layers = list(LAYERS.get(name, (name,))[: 1 + logits])
-
-        net = create_feature_extractor(name, layers, cuda=False, verbose=False, feature_extractor_weights_path=weights)
+        net = SHIPPED[name](name, logits) if name in SHIPPED else _of_torch_fidelity(name, logits, weights)
         self.width = INCEPTION_WIDTH if name == INCEPTION else net.width
         self.digest = INCEPTION_DIGEST if name == INCEPTION else net.digest
         self.net = net.to(device)
@@ -70,6 +50,15 @@ class Extractor(FeatureExtractor):
         batches = [self.net(batch.to(self.device)) for batch in images.split(BATCH)]
         features, *logits = (torch.cat([part.double().cpu() for part in parts]) for parts in zip(*batches, strict=True))
         return Features(features, logits[0] if logits else None)
+
+
+def _of_torch_fidelity(name: str, logits: bool, weights: str | None) -> nn.Module:
+    from torch_fidelity.utils import create_feature_extractor  # which takes as long to import as torch
+
+    layers = ["2048", "logits_unbiased"] if name == INCEPTION else [name]
+    return create_feature_extractor(
+        name, layers[: 1 + logits], cuda=False, verbose=False, feature_extractor_weights_path=weights
+    )
 
 
 class UnusedInception(FeatureExtractor):

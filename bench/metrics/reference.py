@@ -54,10 +54,10 @@ class RealFeatures:
     def _features(self, images: Tensor) -> Tensor:
         """Features (N, D), kept for later runs if they come from weights that did not come with the package."""
         extractor = self.extractor
-        if extractor.digest == "none" or extractor.name in SHIPPED or not len(images):
-            return (
-                self.extract(images).features if len(images) else torch.zeros(0, extractor.width, dtype=torch.float64)
-            )
+        if not len(images):
+            return torch.zeros(0, extractor.width, dtype=torch.float64)
+        if extractor.digest == "none" or extractor.name in SHIPPED:
+            return self.extract(images).features
         with self.spent.part(FEATURES):
             parts = (digest(images), extractor.name, extractor.digest, extractor.width)
             return kept(parts, lambda: extractor(images))

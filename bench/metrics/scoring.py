@@ -31,6 +31,7 @@ from samplerbench.metrics.suitable import Compared, check_distinct, check_enough
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.breakdown import SOLUTIONS, STATISTICS, Breakdown
 from samplerbench.sampling.measure import Batch
+from samplerbench.sampling.timing import allocated_mb
 from samplerbench.statistics import half_width
 
 INDEPENDENT, BALANCED = "uniform and independent per image", "balanced: image i has class i modulo their number"
@@ -38,7 +39,10 @@ WITHOUT_FILES = "fd[encoder=pixels]"  # a metric that needs no download
 
 
 class Scorer:
-    """The reference, its features and the metrics of a sweep."""
+    """The reference, its features and the metrics of a sweep.
+
+    memory_mb: what its extractors hold on a GPU.
+    """
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class Scorer:
 
         Raises InputError if any of it is unavailable.
         """
-        self.spent = spent or Breakdown()
+        self.spent, before = spent or Breakdown(), allocated_mb(device)
         specs, self.notes = (metrics, []) if metrics else default_metrics(dataset, download)
         self.metrics = [METRICS.get(spec) for spec in specs]
         check_distinct(self.metrics)
@@ -82,6 +86,7 @@ class Scorer:
         if self.given:
             check_given(self.of_images, self.given)
         self.facts = self._facts(dataset, samples, seeds, balanced)
+        self.memory_mb = allocated_mb(device) - before
 
     @property
     def columns(self) -> list[Column]:
@@ -171,6 +176,7 @@ class SpeedOnly:
     columns: ClassVar[list[Column]] = []
     specs: ClassVar[list[str]] = []
     metrics: ClassVar[list[Metric]] = []
+    memory_mb: ClassVar[float] = 0.0
 
     def needs(self, requirement: str) -> str:
         """No metric requires anything."""

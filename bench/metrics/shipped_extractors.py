@@ -1,19 +1,18 @@
-"""The classifiers that come with the package, as feature extractors of torch-fidelity."""
+"""The classifiers that come with the package, as feature extractors."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-import torch
-from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch import Tensor, nn
 
 from samplerbench.data.dataset import to_float
 from samplerbench.models import Checkpoint, digits_cnn, encoder, load, shipped
 
 
-class ShippedExtractor(FeatureExtractorBase):
+class ShippedExtractor(nn.Module):
     """uint8 images (B, C, H, W) of one shape -> features (B, width), and the logits (B, classes) of the data's classes.
 
-    dataset: whose images it was trained on.
+    dataset: whose images it was trained on. digest: the hash of its weights.
     """
 
     dataset: ClassVar[str]
@@ -21,36 +20,21 @@ class ShippedExtractor(FeatureExtractorBase):
     width: ClassVar[int]
     classes: ClassVar[int]
 
-    def __init__(self, name, features_list, **kwargs):
-        super().__init__(name, features_list)
+    def __init__(self, name: str, logits: bool):
+        """logits: whether `forward` returns them too."""
+        super().__init__()
         checkpoint = load(shipped(self.dataset, name))
-        self.net, self.digest = self.network(checkpoint), checkpoint.digest
+        self.net, self.digest, self.logits = self.network(checkpoint), checkpoint.digest, logits
+        self.eval().requires_grad_(False)
 
     @staticmethod
     @abstractmethod
     def network(checkpoint: Checkpoint) -> Any:
         """The classifier, which has `features` and `classify`. Raises CheckpointError if the file holds another."""
 
-    @classmethod
-    def get_provided_features_list(cls):
-        return str(cls.width), "logits"
-
-    @classmethod
-    def get_default_feature_layer_for_metric(cls, metric):
-        return "logits" if metric == "isc" else str(cls.width)
-
-    @staticmethod
-    def can_be_compiled():
-        return True
-
-    @classmethod
-    def get_dummy_input_for_compile(cls):
-        return torch.zeros(2, *cls.shape, dtype=torch.uint8)
-
-    def forward(self, input):
-        features = self.net.features(to_float(input))
-        layers = {str(self.width): features, "logits": self.net.classify(features)[:, : self.classes]}
-        return tuple(layers[name] for name in self.features_list)
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        features = self.net.features(to_float(images))
+        return (features, self.net.classify(features)[:, : self.classes]) if self.logits else (features,)
 
 
 class DigitsCNNExtractor(ShippedExtractor):

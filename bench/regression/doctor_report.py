@@ -4,12 +4,15 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from samplerbench.networks.devices import pick_device
 from samplerbench.regression.doctor import DATASET, METHOD, STEPS
 from samplerbench.regression.noise_level import NoiseLevel
 from samplerbench.regression.rule import RULES
 from samplerbench.store.provenance import environment, fingerprint
+
+OPENMP = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # the package sets the last one, unless a user has
 
 
 def report(levels: Sequence[NoiseLevel], device: str) -> str:
@@ -21,11 +24,18 @@ def _environment(device: str) -> list[str]:
     facts = environment(pick_device(device))
     return [
         f"device       {facts['device']}",
-        f"cores        {facts['cores']}, of which torch uses {facts['threads']}; load {_load()}",
+        f"cores        {facts['cores']}; load {_load()}",
+        f"threads      {threads()}",
         f"platform     {facts['platform']}, Python {facts['python']}",
         f"versions     {', '.join(f'{name} {number}' for name, number in facts['packages'].items())}",
         f"environment  {fingerprint(facts)} (seconds compare only where this is equal)",
     ]
+
+
+def threads() -> str:
+    """Torch's threads and OpenMP's settings: threads that spin while they wait are slowed down by other programs."""
+    settings = [f"{name}={os.environ[name]}" for name in OPENMP if name in os.environ]
+    return f"{torch.get_num_threads()}; {', '.join(settings)}"
 
 
 def _table(levels: Sequence[NoiseLevel]) -> list[str]:

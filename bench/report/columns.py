@@ -34,7 +34,8 @@ SPEED = (
     ),
     Column(
         "peak_memory_mb", "peak (MB)", format="{:.0f}", wide=True,
-        meaning="**peak**: memory while sampling, of the allocator on a GPU, of the whole process on the CPU.",
+        meaning="**peak**: memory while sampling, of the allocator on a GPU without feature extractors, of the whole "
+        "process on the CPU.",
     ),
     Column("compile_s", "compile (s)", wide=True),
     Column("warmup_s", "warm-up (s)", wide=True),

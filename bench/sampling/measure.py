@@ -7,13 +7,12 @@ the two are then compared under the same conditions.
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from math import ceil, isnan
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from samplerbench.data.dataset import displayed, quantised
 from samplerbench.methods import Sampler
@@ -85,7 +84,8 @@ class Measurement:
     pictured: uint8 (n, C, H, W), the first images of the first seed block.
     evaluations: network evaluations per image, of each batch.
     redraw_difference: the largest difference between pixels of an image that was drawn twice.
-    spent: where the wall time went, also of other cells.
+    spent: where the wall time went, also of other cells. warm: the networks that those have warmed up.
+    scorer_mb: memory on the GPU that belongs to scoring.
     """
 
     batch_size: int
@@ -99,6 +99,8 @@ class Measurement:
     gflops_per_image: float | None = None
     progress: CellProgress = field(default_factory=CellProgress)
     spent: Breakdown = field(default_factory=Breakdown)
+    warm: set[nn.Module] = field(default_factory=set)
+    scorer_mb: float = 0.0
 
     @property
     def nfe(self) -> float:
@@ -178,7 +180,7 @@ def measure(
         if timing:
             gflops_each = gflops_per_evaluation(sampler, network)
             _warm_up(sampler, network, found)
-    memory = PeakMemory(network.device)
+    memory = PeakMemory(network.device, found.scorer_mb)
     for block in seeds:
         for start in range(0, samples, found.batch_size):
             batch = _batch(sampler, network, block, start, found, timing, memory)
@@ -213,9 +215,10 @@ def _batch(
 ) -> Batch:
     """A full batch of images; where it is timed, bare forwards run before and after each segment in turn."""
     indices, spent = range(start, start + found.batch_size), found.spent
+    noise = ImageNoise(block, indices)
     with spent.part(SAMPLER):
         with memory if timing else nullcontext():
-            run = Generation(sampler, network, ImageNoise(block, indices, lap=partial(spent.part, NOISE)))
+            run = Generation(sampler, network, noise)
             found.progress.start(run)
             times = _timed_segments(run, network, len(found.rounds) % 2 == 0, spent) if timing else None
             states = run.finish()
@@ -223,6 +226,7 @@ def _batch(
                 images, decoding = timed(lambda: network.images(states), network.device)
         inside = sum(run.stopwatch.seconds())
         spent.move(NETWORK, inside)
+        spent.move(NOISE, noise.seconds)
     _check_finite(images)
     found.evaluations.append(run.nfe)
     if times:
@@ -262,13 +266,22 @@ def _timed_segments(run: Generation, network: LoadedNetwork, before: bool, spent
 
 @torch.inference_mode()
 def _warm_up(sampler: Sampler, network: LoadedNetwork, found: Measurement) -> None:
-    """Compile, choose kernels and import lazily outside the measurement: forwards, and the shortest sampling run."""
+    """Compile, choose kernels and import lazily outside the measurement: forwards, and the shortest sampling run.
+
+    The forwards are for the first cell of a network alone.
+    """
+    forwards = 0.0 if network.net in found.warm else _forwards(network, found)
+    found.warm.add(network.net)
+    shortest, noise = sampler.shortest(), ImageNoise(0, range(found.batch_size))
+    _, last = timed(lambda: network.images(generate(shortest, network, noise).images), network.device)
+    found.warmup_s = forwards + last
+
+
+def _forwards(network: LoadedNetwork, found: Measurement) -> float:
+    """The seconds of warming up a network, without those of compiling it."""
     inputs, device = forward_inputs(network, found.batch_size), network.device
     first = timed(lambda: network.net(*inputs), device)[1]
     seconds = warm_up(lambda: network.net(*inputs), device)
     if network.compiled:
         found.compile_s = max(0.0, first - float(np.median(seconds)))
-    shortest = sampler.shortest()
-    noise = ImageNoise(0, range(found.batch_size))
-    _, last = timed(lambda: network.images(generate(shortest, network, noise).images), device)
-    found.warmup_s = first + sum(seconds) + last - (found.compile_s or 0.0)
+    return first + sum(seconds) - (found.compile_s or 0.0)

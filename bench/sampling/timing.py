@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 T = TypeVar("T")
 
@@ -81,8 +80,9 @@ class PeakMemory:
     It can be entered repeatedly; what runs in between is not counted.
     """
 
-    def __init__(self, device: torch.device):
-        self.device = device
+    def __init__(self, device: torch.device, besides: float = 0.0):
+        """besides: megabytes of a GPU that are allocated throughout and do not count."""
+        self.device, self.besides = device, besides
         self.megabytes: float | None = None
 
     def __enter__(self) -> "PeakMemory":
@@ -94,12 +94,17 @@ class PeakMemory:
 
     def __exit__(self, *_: object) -> None:
         if self.device.type == "cuda":
-            peak = torch.cuda.max_memory_allocated(self.device) / 1e6
+            peak = torch.cuda.max_memory_allocated(self.device) / 1e6 - self.besides
         elif self._resettable:
             peak = _process_peak()
         else:
             return
         self.megabytes = max(peak, self.megabytes or 0.0)
+
+
+def allocated_mb(device: torch.device) -> float:
+    """What is allocated on a GPU; 0 on other devices, since the memory of a process belongs to no part of it."""
+    return torch.cuda.memory_allocated(device) / 1e6 if device.type == "cuda" else 0.0
 
 
 def _reset_process_peak() -> bool:
@@ -118,6 +123,8 @@ def _process_peak() -> float:
 
 def gflops(work: Callable[[], object]) -> float:
     """Floating-point operations of `work()` in units of 1e9, a multiply-add counted as two."""
+    from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count  # 0.2 s, as it imports triton
+
     # FlopCounterMode has no entry for the attention that PyTorch runs on the CPU, and would count it as zero.
     cpu_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from torch import nn
+
 from samplerbench.data.dataset import displayed
 from samplerbench.errors import InputError, WriteError
 from samplerbench.metrics.base import METRICS
@@ -106,8 +108,11 @@ class Session:
     def _measure(self) -> Iterator[CellStarted | CellFinished]:
         with self.spent.part(FILES):
             self._describe()
+        warm: set[nn.Module] = set()
         for job in self.pending:
-            found = Measurement(self.prepared.batch_size, spent=self.spent)
+            found = Measurement(
+                self.prepared.batch_size, spent=self.spent, warm=warm, scorer_mb=self.prepared.scorer.memory_mb
+            )
             yield CellStarted(job, found.progress)
             row, raw = measure_row(job, self.prepared, self.store, found)
             with self.spent.part(FILES):

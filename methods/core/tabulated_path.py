@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.interpolate import PchipInterpolator
 
 from samplerbench.methods.core.path import Path
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,10 @@ class Tabulated(Path):
         return alpha, sigma, slope / 2 / alpha.clamp(min=1e-12), -slope / 2 / sigma.clamp(min=1e-12)
 
     @cached_property
-    def _curves(self) -> tuple[PchipInterpolator, PchipInterpolator]:
+    def _curves(self) -> "tuple[PchipInterpolator, PchipInterpolator]":
         """alpha^2 as a function of t, and its derivative."""
+        from scipy.interpolate import PchipInterpolator  # 0.3 s, which only foreign checkpoints need
+
         square = np.array((1.0, *self.alphas_cumprod))
         curve = PchipInterpolator(np.linspace(0, 1, len(square)), square)
         return curve, curve.derivative()

@@ -7,7 +7,6 @@ from math import isinf
 from typing import Annotated, Literal
 
 import torch
-from torchdiffeq import odeint
 
 from samplerbench.methods.core.coordinates import inner_points
 from samplerbench.methods.core.method import Method
@@ -62,6 +61,8 @@ class ODE(Method, ABC):
             yield x
 
     def _adapt(self, field, x, start, end):
+        from torchdiffeq import odeint  # 0.6 s, as it imports scipy.integrate
+
         def velocity(t, x):
             return field(x, field.path.along(t[None])[0]).velocity
 

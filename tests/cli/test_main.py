@@ -21,6 +21,16 @@ def test_help_starts_without_torch(name):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_run_imports_only_what_it_uses(tmp_path):
+    command = ["run", "--methods", "flow", "--steps", "1", "--samples", "70", "--no-timing", "--output", str(tmp_path)]
+    code = (
+        "import sys; from samplerbench.cli.main import main; main(sys.argv[1:], standalone_mode=False); print(sorted("
+        "{'torch_fidelity', 'torchvision', 'torchdiffeq', 'sklearn', 'scipy.stats', 'triton'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
 def test_compare_and_report_need_no_torch(tmp_path, write_run, cell):
     run = write_run(tmp_path / "run", cell("a", 5.0), cell("b", 6.0))
     for command in (["compare", run, run], ["report", run], ["report", run, "--format", "latex"]):

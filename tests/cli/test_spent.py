@@ -28,6 +28,13 @@ def test_the_largest_part_is_first_and_small_ones_are_together():
     assert time_line([{"loading": 2.0, "other": 0.001}]) == "Time: 2.0 s: loading 100 %"
 
 
+def test_the_line_fits_a_terminal():
+    parts = "network,bare forwards,start-up,warm-up,statistics,loading,report".split(",")
+    line = time_line([{part: 30.0 - at for at, part in enumerate(parts)}])
+    assert line == "Time: 189 s: network 16 %, bare forwards 15 %, start-up 15 %, the rest 54 %"
+    assert len(line) <= 80 < len(line.replace("the rest", "warm-up 14 %, the rest"))
+
+
 def test_the_parts_of_a_command_sum_to_its_time_and_are_those_of_its_line(invoke):
     began = time.perf_counter()
     result = invoke(*RUN, "--output", "run")

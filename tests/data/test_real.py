@@ -60,3 +60,8 @@ def test_colour_channels_come_first():
     images, labels = _tensors(Split)
     assert torch.equal(images, torch.from_numpy(Split.data).permute(0, 3, 1, 2))
     assert labels.tolist() == [4, 7]
+
+
+def test_digits_of_a_scikit_learn_that_keeps_them_elsewhere_are_the_same(monkeypatch, digits):
+    monkeypatch.setattr("samplerbench.data.real.find_spec", lambda name: None)
+    assert DATASETS.get("digits").load().digest == digits.digest

@@ -71,6 +71,13 @@ def test_peak_memory_is_the_highest_of_its_blocks_and_ignores_what_runs_between(
     assert memory.megabytes == 130
 
 
+def test_peak_memory_is_without_what_others_hold_on_a_gpu(peak):
+    memory = PeakMemory(peak.device, besides=25)
+    with memory:
+        peak.allocate(20)
+    assert memory.megabytes == (95 if peak.device.type == "cuda" else 120)
+
+
 def test_peak_memory_is_unknown_where_it_cannot_be_reset(monkeypatch):
     monkeypatch.setattr(timing, "_reset_process_peak", lambda: False)
     with PeakMemory(CPU) as memory:

@@ -8,6 +8,7 @@ import samplerbench
 from samplerbench.errors import InputError, WriteError
 from samplerbench.metrics.column import Column
 from samplerbench.models import load, save, shipped
+from samplerbench.sampling.timing import PeakMemory
 from samplerbench.store.run_directory import read_facts, read_results
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import CellFinished, CellStarted, Session
@@ -145,3 +146,21 @@ def test_an_interrupted_session_keeps_where_its_time_went(broken, options):
     first, second = (each["seconds"] for each in read_facts(Path("run"))["sessions"])
     assert first == seconds
     assert second["report"] > 0
+
+
+def test_memory_of_extractors_is_not_the_samplers(options, monkeypatch):
+    held = iter((100.0, 340.0))  # before and after the scorer has loaded its extractors
+    made = []
+    monkeypatch.setattr("samplerbench.metrics.scoring.allocated_mb", lambda device: next(held))
+    monkeypatch.setattr(
+        "samplerbench.sampling.measure.PeakMemory", lambda *given: made.append(PeakMemory(*given)) or made[-1]
+    )
+    samplerbench.run(methods="ddim", **options)
+    assert [memory.besides for memory in made] == [240.0]
+
+
+def test_a_network_is_warmed_up_for_its_first_cell_alone(options, monkeypatch):
+    warmed = []
+    monkeypatch.setattr("samplerbench.sampling.measure.warm_up", lambda *given: warmed.append(given) or [0.0])
+    samplerbench.run(methods="ddim,flow", **options | {"steps": "1,2", "timing": True})
+    assert len(warmed) == 2, "ddpm's network and flow's"
