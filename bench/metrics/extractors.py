@@ -1,9 +1,10 @@
 """Feature extractors, shipped and of torch-fidelity, applied to images in memory."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from samplerbench.errors import InputError
 from samplerbench.metrics.base import FeatureExtractor, Features
@@ -34,7 +35,7 @@ class Extractor(FeatureExtractor):
         if name == INCEPTION and not (download or weights):
             _find_inception()
         self.name, self.device = name, device
-        net = SHIPPED[name](name, logits) if name in SHIPPED else _of_torch_fidelity(name, logits, weights)
+        net: Any = SHIPPED[name](name, logits) if name in SHIPPED else _of_torch_fidelity(name, logits, weights)
         self.width = INCEPTION_WIDTH if name == INCEPTION else net.width
         self.digest = INCEPTION_DIGEST if name == INCEPTION else net.digest
         self.net = net.to(device)
@@ -52,7 +53,7 @@ class Extractor(FeatureExtractor):
         return Features(features, logits[0] if logits else None)
 
 
-def _of_torch_fidelity(name: str, logits: bool, weights: str | None) -> nn.Module:
+def _of_torch_fidelity(name: str, logits: bool, weights: str | None) -> Any:
     from torch_fidelity.utils import create_feature_extractor  # which takes as long to import as torch
 
     layers = ["2048", "logits_unbiased"] if name == INCEPTION else [name]
