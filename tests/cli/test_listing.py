@@ -26,7 +26,7 @@ def test_facts_of_methods_and_recipes(invoke):
     assert methods["dpmpp_2m_sde"][:5] == "- 1 yes ddpm logsnr".split()
     assert methods["heun"][:4] == "2 2 no ddpm".split()
     assert methods["meanflow"][5] == "intervals"
-    assert recipes["flow"][:5] == ["velocity", "Linear", "-", "ode", "digits"]
+    assert recipes["flow"][:5] == ["velocity", "Linear", "-", "ode", "digits,mnist5k"]
     assert recipes["improved_ddpm"][:5] == ["v", "Cosine", "-", "ode,variance", "digits"]
     assert recipes["subvp"][:5] == ["eps", "SubVP", "-", "ode", "-"]
 
