@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from samplerbench.methods.core.capabilities import DENOISER
 from samplerbench.methods.core.field import Field, Target, weights
-from samplerbench.methods.core.path import Path
+from samplerbench.methods.core.path import Linear, Path
 from samplerbench.methods.core.plugin import Plugin
 
 Noise = Callable[[Tensor], Tensor]  # draws standard normal noise in the shape of its argument: the only randomness
@@ -88,6 +88,13 @@ class Denoising(Recipe, ABC):
 
     def loss(self, field, x0, label, noise, teacher):
         return regression_loss(field, x0, label, self.times(noise, x0), noise)
+
+
+class FlowMatching(Denoising, ABC):
+    """|| v(x_t, t) - (eps - x0) ||^2 with x_t = (1 - t) x0 + t eps and t uniform (arXiv 2209.03003, eq. 1)."""
+
+    path = Linear()
+    target = "velocity"
 
 
 def regression_loss(field: Field, x0: Tensor, label: Tensor | None, t: Tensor, noise: Noise) -> Tensor:

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-from samplerbench.methods.core.path import Linear
-from samplerbench.methods.core.recipe import Denoising
+from samplerbench.methods.core.recipe import FlowMatching
 from samplerbench.methods.core.registry import register
 
 
 @register("superres")
 @dataclass(frozen=True)
-class SuperResolutionRecipe(Denoising):
+class SuperResolutionRecipe(FlowMatching):
     """|| v(x_t, t, small) - (eps - x0) ||^2 given a quarter of the resolution (2104.07636)."""
 
-    path = Linear()
-    target = "velocity"
     condition = "superres"

@@ -2,19 +2,15 @@
 
 from dataclasses import dataclass
 
-from samplerbench.methods.core.path import Linear
-from samplerbench.methods.core.recipe import Denoising
+from samplerbench.methods.core.recipe import FlowMatching
 from samplerbench.methods.core.registry import register
 from samplerbench.methods.runge_kutta._ode import ODE
 
 
 @register("flow")
 @dataclass(frozen=True)
-class FlowRecipe(Denoising):
+class FlowRecipe(FlowMatching):
     """|| v(x_t, t) - (eps - x0) ||^2 with x_t = (1 - t) x0 + t eps and t uniform (2209.03003, eq. 1)."""
-
-    path = Linear()
-    target = "velocity"
 
 
 @register("flow")
