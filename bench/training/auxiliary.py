@@ -19,11 +19,10 @@ from samplerbench.models import (
     EncoderConfig,
     NoisyClassifier,
     NoisyClassifierConfig,
-    load,
-    shipped,
 )
 from samplerbench.models.encoder import QUARTERS
 from samplerbench.networks.guides import NOISY_CLASSIFIER
+from samplerbench.networks.shipped_classifier import shipped_classifier
 from samplerbench.training.loop import Loss
 
 BATCH = 256
@@ -135,10 +134,5 @@ class TrainedAutoencoder(Auxiliary):
 
 def shipped_features(dataset: Dataset, device: torch.device) -> Callable[[Tensor], Tensor] | None:
     """The features (B, 128) of the encoder that is shipped for a data set, frozen; None without one."""
-    file = shipped(dataset.slug, dataset.extractor)
-    if not file.exists():
-        return None
-    checkpoint = load(file)
-    return (
-        checkpoint.encoder().requires_grad_(False).to(device).features if checkpoint.facts.kind == "encoder" else None
-    )
+    found = shipped_classifier(dataset)
+    return found.net.to(device).features if found and isinstance(found.net, Encoder) else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +10,7 @@ from torch import Tensor
 from samplerbench.data.cache import kept
 from samplerbench.data.dataset import Dataset, digest, to_float
 from samplerbench.data.small_copies import small_copies
-from samplerbench.models import load, shipped
+from samplerbench.networks.shipped_classifier import shipped_classifier
 
 BATCH = 512
 
@@ -45,13 +44,10 @@ class Encoder:
 
 def encoder_of(dataset: Dataset) -> Encoder:
     """The classifier that is shipped for a data set of images, or the pixels of small copies where there is none."""
-    shape, path = (dataset.channels, dataset.resolution, dataset.resolution), shipped(dataset.name, dataset.extractor)
-    if not path.exists():
+    shape, found = (dataset.channels, dataset.resolution, dataset.resolution), shipped_classifier(dataset)
+    if found is None:
         return _encoder("pixels", "none", small_copies, shape)
-    checkpoint = load(path)
-    with torch.random.fork_rng(devices=[]):  # its initial weights, which are replaced, are random
-        classifier: Any = checkpoint.network().requires_grad_(False)
-    return _encoder(dataset.extractor, checkpoint.digest, classifier.features, shape)
+    return _encoder(dataset.extractor, found.digest, found.net.features, shape)
 
 
 def _encoder(name: str, version: str, net: Callable[[Tensor], Tensor], shape: tuple[int, int, int]) -> Encoder:
