@@ -73,7 +73,9 @@ def test_the_perceptual_network_shapes_the_loss_but_is_neither_trained_nor_kept(
 
 def test_features_are_those_of_the_shipped_encoder_and_frozen():
     images = (torch.rand(2, 1, 28, 28) * 2 - 1).requires_grad_()
-    features = shipped_features(DATASETS.get("mnist5k"), CPU)(images)
+    encoder = shipped_features(DATASETS.get("mnist5k"), CPU)
+    assert not any(weight.requires_grad for weight in encoder.__self__.parameters())
+    features = encoder(images)
     expected = load(shipped("mnist5k", "mnist-cnn")).encoder()
     torch.testing.assert_close(features, expected.features(images))
     features.sum().backward()
