@@ -13,6 +13,8 @@ from torch import Tensor
 from samplerbench.data.distributions import Distribution, Moments
 from samplerbench.methods import Plugin, Registry, import_files, load_entry_points
 
+OWN_IMAGES = "own images"  # what scores on the user's files are known by, wherever these lie
+
 
 def to_uint8(images: Tensor) -> Tensor:
     """[-1, 1] floats -> uint8, rounded: the one quantisation for samples and references alike."""
@@ -115,6 +117,11 @@ class Dataset(Plugin, ABC):
     def slug(self) -> str:
         """Its name in paths, such as that of its checkpoints."""
         return self.name
+
+    @property
+    def known_as(self) -> str:
+        """Its name where scores are compared: wherever its files lie."""
+        return str(self)
 
     @property
     def flags(self) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from samplerbench.data.dataset import Dataset, Images
+from samplerbench.data.dataset import OWN_IMAGES, Dataset, Images
 from samplerbench.errors import InputError
 
 FEWEST = 4  # images: two in each half
@@ -32,6 +32,7 @@ class FileData(Dataset, ABC):
 
     preset = ""
     extractor = "inception-v3-compat"
+    known_as = OWN_IMAGES
 
     @property
     @abstractmethod

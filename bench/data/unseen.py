@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from samplerbench.data.dataset import DATASETS, Dataset, Images
+from samplerbench.data.dataset import DATASETS, OWN_IMAGES, Dataset, Images
 from samplerbench.errors import InputError
 
 LARGEST = 2**14  # pixels a side
@@ -21,7 +21,7 @@ class Unseen(Dataset):
     file: str = field(metadata={"argument": "FILE.npz"})
     shape: str | None = None
 
-    preset, classes, metrics = "", 0, ("fid",)
+    preset, classes, metrics, known_as = "", 0, ("fid",), OWN_IMAGES
 
     def __post_init__(self):
         super().__post_init__()

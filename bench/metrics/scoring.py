@@ -12,7 +12,6 @@ import torch
 from samplerbench.data.dataset import Dataset, Images, digest
 from samplerbench.data.files import FileData
 from samplerbench.data.reference import PREFIX, read_statistics, replace_reference
-from samplerbench.data.unseen import Unseen
 from samplerbench.errors import InputError
 from samplerbench.methods import Sampler
 from samplerbench.metrics.base import (
@@ -138,7 +137,7 @@ class Scorer:
     def _facts(self, dataset: Dataset, samples: int, seeds: Sequence[int], balanced: bool) -> dict[str, object]:
         """Everything that must match for two scores to be comparable."""
         facts: dict[str, object] = {
-            "dataset": "own images" if isinstance(dataset, FileData | Unseen) else str(dataset),  # not where they lie
+            "dataset": dataset.known_as,
             "data": self.images.digest,
             "reference": self.given.digest if self.given else digest(self.images.reference),
             "reference_images": "given as statistics" if self.given else len(self.images.reference),

@@ -59,7 +59,7 @@ class TrajectoryRMSE(SamplerMetric):
             return {"trajectory_rmse": nan}
         end = sampler.times[-1].item()
         solution = reference.reference_solution(network, block, guidance=sampler.guidance, end=end)
-        return {"trajectory_rmse": reference.rmse(images, solution)}
+        return {"trajectory_rmse": reference.rmse(*(network.images(states) for states in (images, solution)))}
 
 
 @METRICS.register("teacher_distance")

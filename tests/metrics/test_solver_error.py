@@ -43,6 +43,11 @@ def test_the_trajectory_error_falls_with_the_steps(few, flow_network, ddpm_netwo
         assert 1.5 < trajectory_rmse(method, 4, network) / trajectory_rmse(method, 8, network) < 3
 
 
+def test_the_trajectory_error_of_latents_is_that_of_their_images(few, flow_network):
+    decoded = replace(flow_network, decode=lambda states: 3 * states)
+    assert trajectory_rmse("flow", 4, decoded) == pytest.approx(3 * trajectory_rmse("flow", 4, flow_network))
+
+
 def test_the_trajectory_error_on_exact_data_is_against_the_exact_flow(load):
     network = load("ddpm", "mixture")
     first, second = (trajectory_rmse("ddim", steps, network) for steps in (10, 40))
