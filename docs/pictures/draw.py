@@ -1,11 +1,13 @@
 """Draw the figures of README and docs from what is committed: `python docs/pictures/draw.py`.
 
-fid.png: the samplers and students of results/. gate.png: the trials of `bench selftest` in docs/regression.md.
+mnist.png: images of results/mnist5k/shown. fid.png: the samplers and students of results/. gate.png: the trials of
+`bench selftest` in docs/regression.md.
 """
 
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 
 matplotlib.use("agg")
@@ -27,6 +29,36 @@ STUDENTS = {
     "progressive": ("#d1342f", (2.1, 2.5)),
     "dmd": ("#7a1f1c", (0.97, 2.6)),
 }
+
+# Networks of mnist5k: what a row of the picture calls them.
+SHOWN = {
+    "flow": "in pixels",
+    "latent:flow": "in latents",
+    "latent:text": "from a caption",
+    "latent:inpaint": "inpainted",
+    "latent:retrieval": "with retrieved images",
+}
+EACH = 8  # images of a row in every column
+
+
+def draw_images(run: Path) -> plt.Figure:
+    """The first images of every network, from the same noise with more and more evaluations from left to right."""
+    rows = pd.read_csv(run / "results.csv").query("status == 'ok' and method == 'flow'")
+    budgets = sorted(rows["nfe"].unique())
+    figure, grid = plt.subplots(len(SHOWN), len(budgets), figsize=(8, 4.3), layout="constrained", squeeze=False)
+    for line, (model, label) in zip(grid, SHOWN.items(), strict=True):
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+        for axes, nfe in zip(line, budgets, strict=True):
+            (row,) = rows[(rows["recipe"] == model) & (rows["nfe"] == nfe)].to_dict("records")
+            with np.load(run / "raw" / f"{row['cell']}.npz") as raw:
+                images = raw["images"][: 2 * EACH, 0]
+            axes.imshow(np.vstack([np.hstack(part) for part in np.split(images, 2)]), cmap="gray", vmin=0, vmax=255)
+            axes.set(xticks=[], yticks=[], xlabel=f"FID {row['fid']:.1f}")
+            axes.xaxis.label.set(fontsize=8, color="#5b6470")
+            axes.spines[:].set_visible(False)
+    for axes, nfe in zip(grid[0], budgets, strict=True):
+        axes.set_title(f"{nfe:g} evaluations", fontsize=9)
+    return figure
 
 
 def load() -> pd.DataFrame:
@@ -82,5 +114,6 @@ def draw_trials(trials: list[tuple[str, bool, int, int]]) -> plt.Figure:
 
 
 if __name__ == "__main__":
+    draw_images(RESULTS / "mnist5k" / "shown").savefig(FOLDER / "mnist.png", dpi=200, facecolor="white")
     draw(load()).savefig(FOLDER / "fid.png", dpi=200, facecolor="white")
     draw_trials(load_trials()).savefig(FOLDER / "gate.png", dpi=160, facecolor="white")
