@@ -70,10 +70,10 @@ def test_an_interrupt_within_an_update_keeps_the_last_whole_state(plan, monkeypa
     list(whole.run())
     update = EMA.update
 
-    def interrupted(ema, net):
+    def interrupted(ema):
         if ema.updates == 5:
             raise KeyboardInterrupt
-        update(ema, net)
+        update(ema)
 
     monkeypatch.setattr(EMA, "update", interrupted)
     with pytest.raises(KeyboardInterrupt):
