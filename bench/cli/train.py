@@ -36,7 +36,7 @@ def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
     bench train encoder --data mnist
     bench train text --dataset mnist5k
     bench train flow --dataset mnist5k --latent kl
-    torchrun --nproc-per-node 2 -m samplerbench train flow --dataset cifar10
+    torchrun --standalone --nproc-per-node 2 -m samplerbench train flow --dataset cifar10
     """
     from samplerbench.training.plan import plan_chain
     from samplerbench.training.processes import torchrun_share

@@ -106,7 +106,7 @@ class Task:
 
     def compile(self) -> None:
         """Compile the networks, in place, so that their weights keep their names."""
-        for net in (*self.modules.children(), *([self.teacher.net] if self.teacher else [])):
+        for net in (*self.modules.networks, *([self.teacher.net] if self.teacher else [])):
             net.compile()
 
 

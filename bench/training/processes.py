@@ -1,4 +1,4 @@
-"""The processes that torchrun starts for one training: `torchrun --nproc-per-node 2 -m samplerbench train ...`."""
+"""The processes of one training, which torchrun starts and which are joined here."""
 
 import os
 from collections.abc import Iterator
