@@ -1,6 +1,7 @@
 """The processes of one training, which torchrun starts and which are joined here."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from datetime import timedelta
@@ -14,6 +15,7 @@ from samplerbench.models import CheckpointError
 from samplerbench.training.share import WHOLE, Share
 
 LONGEST_WAIT = timedelta(days=2)  # for rank 0, which downloads data and generates pairs alone
+PATIENCE = 60.0  # seconds in which rank 0 reports an error that all processes meet
 
 
 @contextmanager
@@ -30,9 +32,9 @@ def torchrun_share(device: str) -> Iterator[Share]:
     try:
         with _joined(share, device), _quiet() if share.rank else nullcontext():
             yield share
-    except (InputError, SpecError, CheckpointError) as error:
+    except (InputError, SpecError, CheckpointError):
         if share.rank:
-            raise SystemExit(2) from error  # rank 0 says it
+            time.sleep(PATIENCE)  # rank 0 reports the same error and exits, whereupon torchrun ends this process
         raise
 
 
