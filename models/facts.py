@@ -19,6 +19,7 @@ class CheckpointFacts:
     origin: the recipe of the undistilled network at the root of a student's teachers.
     pairs: number and digest of the pairs of noise and image that it was trained on.
     iterations, batch_size, learning_rate, ema_decay, label_drop, seed: the settings of the training.
+    dtype: of its arithmetic; empty for float32. compile: `true` if its networks were compiled; empty if not.
     cost: of the training, including earlier stages of a student, as JSON.
     date: when the training ended, in UTC.
     """
@@ -41,6 +42,8 @@ class CheckpointFacts:
     ema_decay: str = ""
     label_drop: str = ""
     seed: str = ""
+    dtype: str = ""
+    compile: str = ""
     cost: str = ""
     date: str = ""
 

@@ -36,14 +36,20 @@ def train(context: click.Context, recipe: str, options: TrainOptions) -> None:
     bench train encoder --data mnist
     bench train text --dataset mnist5k
     bench train flow --dataset mnist5k --latent kl
+    torchrun --standalone --nproc-per-node 2 -m samplerbench train flow --dataset cifar10
     """
     from samplerbench.training.plan import plan_chain
+    from samplerbench.training.processes import torchrun_share
 
-    for training in plan_chain(recipe, options):
-        if show(_events(training)):
-            click.echo(f"Interrupted: the state is in {training.output.parent}; the same command continues.", err=True)
-            context.exit(INTERRUPTED)
-        click.echo(f"{training.output}: trained for {training.settings.iterations} iterations")
+    with torchrun_share(options.device) as share:
+        with share.in_turn():  # the first downloads and encodes what the others read
+            trainings = plan_chain(recipe, options, share)
+        for training in trainings:
+            if show(_events(training)):
+                state = f"Interrupted: the state is in {training.output.parent}; the same command continues."
+                click.echo(state, err=True)
+                context.exit(INTERRUPTED)
+            click.echo(f"{training.output}: trained for {training.settings.iterations} iterations")
 
 
 def _events(training: "Training") -> Iterator[Event]:

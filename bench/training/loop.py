@@ -15,8 +15,10 @@ from samplerbench.networks.counted import CountedNetwork
 from samplerbench.networks.training_cost import NOTHING, TrainingCost
 from samplerbench.training.modules import TrainedModules
 from samplerbench.training.options import TrainOptions
+from samplerbench.training.share import WHOLE, Share
 
 WARMUP = 200  # iterations over which the learning rate rises
+FUSED = ("cpu", "cuda")  # devices on which AdamW is one kernel
 # Called with the fraction of the training done and the tensors of a batch; returns the loss of each image (B,).
 Loss = Callable[..., Tensor]
 
@@ -32,7 +34,12 @@ def iteration_seed(seed: int, iteration: int) -> int:
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how a network is trained. label_drop: the fraction of labels replaced by the null class."""
+    """How long and how a network is trained.
+
+    label_drop: the fraction of labels replaced by the null class.
+    dtype: of the arithmetic, `float32` or `bfloat16`; weights and averages are float32. compile: whether the networks,
+        also the teacher's, run through torch.compile.
+    """
 
     iterations: int = TrainOptions.iterations
     batch_size: int = TrainOptions.batch_size
@@ -40,6 +47,8 @@ class Settings:
     ema_decay: float = TrainOptions.ema_decay
     label_drop: float = 0.1
     seed: int = TrainOptions.seed
+    dtype: str = TrainOptions.dtype
+    compile: bool = TrainOptions.compile
 
     def rate(self, iteration: int) -> float:
         """The learning rate: a linear rise, then half a cosine to zero."""
@@ -83,6 +92,7 @@ class Task:
     teacher: counts the evaluations of the teacher, which are part of the cost; None without one.
     before: the cost of earlier stages.
     finish: what else the checkpoint records, measured with the averaged weights.
+    share: of each batch that this process trains on.
     """
 
     modules: TrainedModules
@@ -92,6 +102,12 @@ class Task:
     teacher: CountedNetwork | None = None
     before: TrainingCost = NOTHING
     finish: Callable[[Mapping[str, Tensor]], Mapping[str, str]] | None = None
+    share: Share = WHOLE
+
+    def compile(self) -> None:
+        """Compile the networks, in place, so that their weights keep their names."""
+        for net in (*self.modules.networks, *([self.teacher.net] if self.teacher else [])):
+            net.compile()
 
 
 class Trainer:
@@ -105,8 +121,14 @@ class Trainer:
     def __init__(self, task: Task, settings: Settings):
         self.task, self.settings = task, settings
         self.ema = EMA(task.modules, settings.ema_decay)
-        self.optimizer = torch.optim.AdamW(task.modules.parameters(), lr=settings.learning_rate, weight_decay=0.0)
+        self.parameters = list(task.modules.parameters())
+        self.device = self.parameters[0].device
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=settings.learning_rate, weight_decay=0.0, fused=self.device.type in FUSED
+        )
         self.iteration, self.seconds, self.between_iterations = 0, 0.0, True
+        if settings.compile:
+            task.compile()
 
     def run(self) -> Iterator[Tensor]:
         """Train up to `settings.iterations`, yielding the mean loss of each iteration, a scalar on the device."""
@@ -122,18 +144,25 @@ class Trainer:
     def _step(self) -> Tensor:
         task, settings = self.task, self.settings
         torch.manual_seed(iteration_seed(settings.seed, self.iteration + 1))
-        batch = task.data[torch.randint(len(task.data), (settings.batch_size,))]
-        loss = task.loss(self.iteration / settings.iterations, *batch).mean()
+        batch = task.data[task.share.of(torch.randint(len(task.data), (settings.batch_size,)))]
+        with self._autocast():
+            loss = task.loss(self.iteration / settings.iterations, *batch).mean()
 
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(task.modules.parameters(), 1.0)
+        loss = task.share.average(loss.detach(), self.parameters)
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate(self.iteration)
         self.between_iterations = False
         self.optimizer.step()
-        self.ema.update(task.modules)
-        return loss.detach()
+        self.ema.update()
+        return loss
+
+    def _autocast(self) -> torch.autocast:
+        # A weight that is cast first without gradient, as for targets, would be cached and get no gradient later.
+        enabled = self.settings.dtype == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled, cache_enabled=False)
 
     @property
     def cost(self) -> TrainingCost:
@@ -142,7 +171,7 @@ class Trainer:
 
     @property
     def _teacher_nfe(self) -> int:
-        return self.task.teacher.evaluations if self.task.teacher else 0
+        return self.task.teacher.evaluations * self.task.share.processes if self.task.teacher else 0
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next iteration depends on, and the cost so far."""
@@ -170,4 +199,4 @@ class Trainer:
         self.iteration = self.ema.updates = int(state["iteration"])
         self.seconds = float(state["seconds"])
         if self.task.teacher:
-            self.task.teacher.evaluations = int(state["teacher"])
+            self.task.teacher.evaluations = int(state["teacher"]) // self.task.share.processes

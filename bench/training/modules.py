@@ -19,6 +19,11 @@ class TrainedModules(nn.Module):
         for name, module in modules.items():
             self.add_module(name, module.train().requires_grad_(True))
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The modules that map images to images, which take the time: neither a learned solver nor a path."""
+        return [module for name, module in self.named_children() if name not in ("solver", "path")]
+
 
 def checkpoint_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a checkpoint, given those of a `TrainedModules`."""

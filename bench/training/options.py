@@ -42,6 +42,13 @@ class TrainOptions:
     )
     half: bool = field(default=False, metadata={"help": "Store the weights as float16: half the size."})
     quarter: bool = field(default=False, metadata={"help": "Store them as 8-bit integers: a quarter of the size."})
+    dtype: str = field(
+        default="float32",
+        metadata={"help": "Of the arithmetic: float32, or bfloat16 where autocast allows it. Weights stay float32."},
+    )
+    compile: bool = field(
+        default=False, metadata={"help": "Run the networks through torch.compile, which takes a minute or more."}
+    )
     pairs: int | None = field(
         default=None,
         metadata={

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from samplerbench.data.dataset import DATASETS, Dataset
-from samplerbench.errors import InputError
+from samplerbench.errors import InputError, nearest
 from samplerbench.methods import Recipe, get_recipe
 from samplerbench.models.checkpoint import Storage
 from samplerbench.networks.checkpoints import CheckpointKey
@@ -19,7 +19,10 @@ from samplerbench.training.loop import Settings, iteration_seed
 from samplerbench.training.options import PAIRS, TrainOptions
 from samplerbench.training.progress import TrainingProgress
 from samplerbench.training.run import run_training
+from samplerbench.training.share import WHOLE, Share
 from samplerbench.training.tasks import Inputs, auxiliary_task, prepare, recipe_task
+
+TRAINABLE = ("float32", "bfloat16")  # arithmetic that needs no scaling of the loss
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,14 @@ class Training:
         """
         settings, recipe = self.settings, _recipe(self.name)
         lesson = prepare(recipe, self.inputs, self.pairs) if recipe else None
-        if lesson and lesson.pairs:
-            yield from lesson.pairs.make()
-        torch.manual_seed(iteration_seed(settings.seed, 0))
-        if recipe and lesson:
-            task = recipe_task(recipe, self.inputs, lesson, settings.label_drop, self.options.weak)
-        else:
-            task = auxiliary_task(AUXILIARIES.get(self.name), self.inputs)
+        with self.inputs.share.in_turn():  # the first writes the pairs, and features that conditions are made from
+            if lesson and lesson.pairs:
+                yield from lesson.pairs.make()
+            torch.manual_seed(iteration_seed(settings.seed, 0))
+            if recipe and lesson:
+                task = recipe_task(recipe, self.inputs, lesson, settings.label_drop, self.options.weak)
+            else:
+                task = auxiliary_task(AUXILIARIES.get(self.name), self.inputs)
         yield from run_training(task, settings, self.output, self._storage)
 
     @property
@@ -69,19 +73,23 @@ class Training:
         return "int8" if self.options.quarter else "float16" if self.options.half else "float32"
 
 
-def plan_chain(recipe: str, options: TrainOptions) -> list[Training]:
+def plan_chain(recipe: str, options: TrainOptions, share: Share = WHOLE) -> list[Training]:
     """The trainings that a recipe, or an auxiliary network, needs: its missing teachers, then its own.
 
     A teacher that is distilled itself is trained with the same settings, others with the default ones.
+    share: of this process.
     Raises InputError or SpecError for an unknown name, data that is missing or needs no network, an auxiliary network
-    that does not fit the data, or an option that has no effect.
+    that does not fit the data, an option that has no effect, or a training that several processes cannot share.
     """
     dataset, device = DATASETS.get(options.dataset), pick_device(options.device)
     if options.latent:
         dataset = latent_space(dataset, options.latent, options.output, device)
     spec = str(AUXILIARIES.get(recipe) if is_auxiliary(recipe) else get_recipe(recipe))
     stages = _stages(spec, dataset, options)
-    inputs = Inputs(dataset, dataset.load(options.data_root, options.download), options.output, device)
+    for name, given in stages.items():
+        _check_share(name, given, share)
+    images = dataset.load(options.data_root, options.download)
+    inputs = Inputs(dataset, images, options.output, device, share=share)
     return [Training(name, given, replace(inputs, condition=given.condition)) for name, given in stages.items()]
 
 
@@ -139,6 +147,7 @@ def _check_auxiliary(network: Auxiliary, dataset: Dataset, options: TrainOptions
             f"{dataset.name} has no classes to recognise: choose another --dataset.",
         ),
         (options.condition, f"--condition has no effect on {network}: leave it out."),
+        (options.compile, f"--compile is for the network of a recipe, and {kind}: leave it out."),
         (options.weak, f"--weak is for the network of a recipe, and {kind}: leave it out."),
         (options.pairs, f"--pairs has no effect on {network}, which is not trained on pairs: leave it out."),
     )
@@ -181,6 +190,24 @@ def _check_recipe(recipe: Recipe, dataset: Dataset, options: TrainOptions) -> No
     )
 
 
+def _check_share(name: str, options: TrainOptions, share: Share) -> None:
+    """Raises InputError if several processes cannot share the batches of a training."""
+    recipe, count = _recipe(name), share.processes
+    if count > 1:
+        _refuse_first(
+            (recipe is None, f"{name} is trained by a single process: leave out torchrun."),
+            (
+                recipe and recipe.coupled,
+                f"The loss of {name} couples the images of a batch, so that {count} processes cannot share it: leave "
+                "out torchrun.",
+            ),
+            (
+                options.batch_size % count,
+                f"{count} processes cannot share batches of {options.batch_size}: give --batch-size a multiple.",
+            ),
+        )
+
+
 def _common(dataset: Dataset, options: TrainOptions) -> Iterator[tuple[object, str]]:
     """What is refused for recipes and auxiliary networks alike."""
     yield (
@@ -190,6 +217,10 @@ def _common(dataset: Dataset, options: TrainOptions) -> Iterator[tuple[object, s
     yield (
         options.half and options.quarter,
         "--half and --quarter are two ways to store the same weights: give one of them.",
+    )
+    yield (
+        options.dtype not in TRAINABLE,
+        f"Networks are not trained in {options.dtype!r}. {nearest(options.dtype, TRAINABLE)}",
     )
 
 

@@ -1,6 +1,7 @@
 """Runs a training: resumes it, saves its state on the way, and writes its checkpoint."""
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,38 +22,51 @@ SAVE_AFTER = 300.0  # seconds of training between two saves of the state
 def run_training(task: Task, settings: Settings, output: Path, storage: Storage) -> Iterator[TrainingProgress]:
     """Train to the end, reporting progress, and write the averaged weights to `output`.
 
-    The state and the loss curve are written beside it; a state that is there is resumed. Raises InputError if that
-    belongs to another training or the folder cannot be written, CheckpointError if it is damaged.
+    The state and the loss curve are written beside it; a state that is there is resumed. Of several processes, rank 0
+    reports and writes. Raises InputError if the state belongs to another training or the folder cannot be written,
+    CheckpointError if it is damaged.
     """
     trainer, facts = Trainer(task, settings), _with_settings(task.facts, settings)
     state_file = output.with_suffix(".state.safetensors")
     with writing(output.parent):
         _resume(trainer, facts, state_file)
-        saved = trainer.seconds
-        curve = LossCurve(output.with_suffix(".loss.csv"), LOG_EVERY, trainer.iteration)
-        try:
-            for loss in trainer.run():
-                point = curve.add(trainer.iteration, loss, settings.batch_size)
-                if trainer.seconds - saved >= SAVE_AFTER:
-                    save(state_file, trainer.state(), facts.metadata)
-                    saved = trainer.seconds
-                if point:
-                    yield TrainingProgress(point.iteration, settings.iterations, point.loss, point.rate)
-        finally:
-            if trainer.between_iterations:  # else an interrupt hit the update of the weights: keep the last state
-                save(state_file, trainer.state(), facts.metadata)
-            curve.plot()
+        if task.share.rank == 0:
+            yield from _recorded(trainer, facts, state_file, output)
+            weights = checkpoint_weights(trainer.ema.weights)
+            facts = replace(facts, iterations=str(trainer.iteration), cost=str(trainer.cost), date=utc_now())
+            facts = replace(facts, **(task.finish(weights) if task.finish else {}))
+            save(output, weights, facts.metadata, storage)
+        else:
+            deque(trainer.run(), maxlen=0)
+    task.share.wait()  # for the checkpoint, which may be that of a teacher
 
-        weights = checkpoint_weights(trainer.ema.weights)
-        facts = replace(facts, iterations=str(trainer.iteration), cost=str(trainer.cost), date=utc_now())
-        facts = replace(facts, **(task.finish(weights) if task.finish else {}))
-        save(output, weights, facts.metadata, storage)
+
+def _recorded(trainer: Trainer, facts: CheckpointFacts, state_file: Path, output: Path) -> Iterator[TrainingProgress]:
+    """Train to the end, reporting progress, and write the loss curve and, on the way and at the end, the state."""
+    settings, saved = trainer.settings, trainer.seconds
+    curve = LossCurve(output.with_suffix(".loss.csv"), LOG_EVERY, trainer.iteration)
+    try:
+        for loss in trainer.run():
+            point = curve.add(trainer.iteration, loss, settings.batch_size)
+            if trainer.seconds - saved >= SAVE_AFTER:
+                save(state_file, trainer.state(), facts.metadata)
+                saved = trainer.seconds
+            if point:
+                yield TrainingProgress(point.iteration, settings.iterations, point.loss, point.rate)
+    finally:
+        if trainer.between_iterations:  # else an interrupt hit the update of the weights: keep the last state
+            save(state_file, trainer.state(), facts.metadata)
+        curve.plot()
 
 
 def _with_settings(facts: CheckpointFacts, settings: Settings) -> CheckpointFacts:
-    """The facts with the settings that a resumed training must share; it may ask for more iterations."""
+    """The facts with the settings that a resumed training must share; it may ask for more iterations.
+
+    The default arithmetic is left empty, as it is in the states of older versions.
+    """
     shared = {key: json.dumps(value) for key, value in asdict(settings).items() if key != "iterations"}
-    return replace(facts, **shared)
+    dtype = "" if settings.dtype == "float32" else settings.dtype
+    return replace(facts, **(shared | {"dtype": dtype, "compile": "true" if settings.compile else ""}))
 
 
 def _resume(trainer: Trainer, facts: CheckpointFacts, state_file: Path) -> None:

@@ -1,7 +1,8 @@
 """What can be trained: the network of a recipe with its modules, a learned solver, an auxiliary network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path as FilePath
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from samplerbench.data.dataset import Dataset, Images
 from samplerbench.errors import InputError
-from samplerbench.methods import Field, Recipe
+from samplerbench.methods import Field, Noise, Recipe
 from samplerbench.models import CheckpointFacts
 from samplerbench.models.kinds import facts_of
 from samplerbench.networks.checkpoints import FOLDER
@@ -21,20 +22,25 @@ from samplerbench.training.loop import LabelledImages, Task
 from samplerbench.training.modules import NETWORK, TrainedModules
 from samplerbench.training.network import new_network
 from samplerbench.training.pairs import Pairs
+from samplerbench.training.share import WHOLE, Share
 from samplerbench.training.teacher import Teacher, cost_of_stages, load_teacher
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What every training takes. folder: of the user's own checkpoints. condition: instead of the recipe's."""
+    """What every training takes.
+
+    folder: of the user's own checkpoints. condition: instead of the recipe's. share: of this process.
+    """
 
     dataset: Dataset
     images: Images
     folder: str | None
     device: torch.device
     condition: str | None = None
+    share: Share = WHOLE
 
-    @property
+    @cached_property
     def labelled(self) -> LabelledImages:
         """The training images, on the device."""
         return LabelledImages(self.images.train.to(self.device), self.images.train_labels.to(self.device))
@@ -96,9 +102,10 @@ def recipe_task(recipe: Recipe, inputs: Inputs, lesson: Lesson, label_drop: floa
         new = new_network(recipe, inputs.source, inputs.labelled, lesson.start, weak, inputs.condition)
         trained, field = TrainedModules({NETWORK: new.net} | modules), recipe.field(new.call, modules)
         data, classes, facts = new.data, new.classes, replace(facts, **new.facts)
-    loss = RecipeLoss(recipe, field, classes, label_drop, teacher.field if teacher else None)
-    counted = teacher.counted if teacher else None
-    return Task(_on(inputs.device, trained), loss, lesson.pairs or data, facts, counted, lesson.cost)
+    inputs.share.share_dropout(trained)
+    loss = RecipeLoss(recipe, field, classes, label_drop, teacher.field if teacher else None, inputs.share)
+    counted, trained = teacher.counted if teacher else None, _on(inputs.device, trained)
+    return Task(trained, loss, lesson.pairs or data, facts, counted, lesson.cost, share=inputs.share)
 
 
 def _on(device: torch.device, modules: TrainedModules) -> TrainedModules:
@@ -119,20 +126,25 @@ class RecipeLoss:
     classes: int
     label_drop: float
     teacher: Field | None = None
+    share: Share = WHOLE
 
     def __call__(self, fraction: float, x0: Tensor, labels: Tensor, eps: Tensor | None = None) -> Tensor:
         """The loss of each image (B,), after this fraction of the training; eps: the noise of pairs."""
         recipe = self.recipe.at_progress(fraction)
         if eps is not None:
-            return recipe.loss(self.field, x0, labels, paired_noise(eps), self.teacher)
-        dropped = torch.rand(len(labels), device=labels.device) < self.label_drop
-        labels = labels.masked_fill(dropped, self.classes)
-        return recipe.loss(self.field, x0, labels, torch.randn_like, self.teacher)
+            return recipe.loss(self.field, x0, labels, paired_noise(eps, self.noise), self.teacher)
+        drawn = self.share.drawn(partial(torch.rand_like, dtype=torch.float32), labels)
+        labels = labels.masked_fill(drawn < self.label_drop, self.classes)
+        return recipe.loss(self.field, x0, labels, self.noise, self.teacher)
+
+    def noise(self, x: Tensor) -> Tensor:
+        """Standard normal noise in the shape of x (B, ...)."""
+        return self.share.drawn(torch.randn_like, x)
 
 
-def paired_noise(eps: Tensor) -> Callable[[Tensor], Tensor]:
-    """A `Noise` that returns eps for tensors in the shape of eps, and fresh noise for others."""
-    return lambda x: eps if x.shape == eps.shape else torch.randn_like(x)
+def paired_noise(eps: Tensor, noise: Noise) -> Noise:
+    """A `Noise` that returns eps for tensors in the shape of eps, and that of `noise` for others."""
+    return lambda x: eps if x.shape == eps.shape else noise(x)
 
 
 def auxiliary_task(auxiliary: Auxiliary, inputs: Inputs) -> Task:

@@ -23,6 +23,7 @@ class OTFlowRecipe(Recipe):
 
     path = Linear()
     target = "velocity"
+    coupled = True
 
     def loss(self, field, x0, label, noise, teacher):
         eps = paired(x0, noise(x0), label)

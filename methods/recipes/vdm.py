@@ -49,6 +49,7 @@ class VDMRecipe(Recipe):
 
     path = MonotoneSchedule().requires_grad_(False)
     target = "eps"
+    coupled = True
 
     def modules(self, teacher=None):
         return {"path": MonotoneSchedule()}

@@ -63,6 +63,7 @@ class BespokeRecipe(Recipe):
     provides = frozenset({"solver"})
     teacher = "flow"
     pairs = True
+    coupled = True
 
     def modules(self, teacher=None):
         return {"solver": NonStationary()}

@@ -34,6 +34,7 @@ class MeanFlowRecipe(Student):
     # At the default time scale of 1000, the derivative through the time embedding would explode.
     network: ClassVar = {"dropout": 0.0, "interval": True, "time_scale": 10.0}
     provides = frozenset({"intervals"})
+    coupled = True
 
     def loss(self, field, x0, label, noise, teacher):
         one, other = uniform(noise, x0), uniform(noise, x0)

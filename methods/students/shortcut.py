@@ -29,6 +29,7 @@ class ShortcutRecipe(Student):
 
     network: ClassVar = {"dropout": 0.0, "interval": True}
     provides = frozenset({"intervals"})
+    coupled = True
 
     def loss(self, field, x0, label, noise, teacher):
         stepping = len(x0) - round(self.instants * len(x0))

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from samplerbench.methods import CAPABILITIES, DENOISER, Field, Recipe, get_recipe
+from samplerbench.methods import CAPABILITIES, DENOISER, Field, Noise, Recipe, get_recipe
 from samplerbench.models import UNetConfig
 from samplerbench.testing.exact import Gaussian, normal
 from samplerbench.testing.runs import random_state
@@ -27,6 +27,8 @@ def checks(variant: Variant) -> Iterator[Callable[[Recipe], None]]:
     yield from (prints_and_parses, describes_itself, ends_its_chain_of_teachers, makes_new_modules)
     yield from (returns_a_finite_loss_per_image, trains_what_it_says, draws_noise_through_its_argument)
     yield leaves_its_data_alone
+    if not recipe.coupled:
+        yield divides_its_batches
     if not recipe.distilled:
         yield is_lowest_for_the_perfect_network
         if recipe.provides == DENOISER and recipe.modules().keys() <= {"path"}:
@@ -114,6 +116,19 @@ def leaves_its_data_alone(recipe: Recipe) -> None:
     assert torch.equal(labels, _labels()), f"{recipe} changes the labels in place: work on new tensors"
 
 
+def divides_its_batches(recipe: Recipe) -> None:
+    """The gradient of a batch is the mean of those of its halves, as training on two devices takes it to be."""
+    whole, halves = _Training(recipe), _Training(recipe)
+    whole.loss(_labels()).mean().backward()
+    for half in range(2):
+        (halves.loss(_labels(), half).mean() / 2).backward()
+    for name, parameter in whole.parameters():
+        torch.testing.assert_close(
+            dict(halves.parameters())[name].grad, parameter.grad, rtol=1e-6, atol=1e-9,
+            msg=f"the loss of {recipe} couples the images of a batch: set `coupled = True` in its class",
+        )  # fmt: skip
+
+
 def is_lowest_for_the_perfect_network(recipe: Recipe) -> None:
     """On data of a single image, whose optimal network is known, no other prediction has a lower loss."""
     perfect = _loss_of(recipe, lambda p: p)
@@ -146,14 +161,27 @@ class _Training:
         self.modules = {name: _apart(deepcopy(module).double()).requires_grad_() for name, module in modules.items()}
         self.x0 = normal(IMAGES, 1, 8, 8).tanh()
 
-    def loss(self, label: Tensor | None) -> Tensor:
-        """The loss (B,), always with the same noise."""
-        recipe, field = self.recipe, self.recipe.field(self.net, self.modules)
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """What is trained, by name."""
+        return nn.ModuleDict({"net": self.net, **self.modules}).named_parameters()
+
+    def loss(self, label: Tensor | None, half: int | None = None) -> Tensor:
+        """The loss (B,), always with the same noise; of the first or second half of the batch alone."""
+        recipe, field, noise = self.recipe, self.recipe.field(self.net, self.modules), seeded_noise(0)
         teacher = None
         if recipe.teacher:
             taught = get_recipe(recipe.teacher)
             teacher = Field(self.teacher, taught.path, taught.target)
-        return recipe.loss(field, self.x0.clone() if label is None else self.x0, label, seeded_noise(0), teacher)
+        x0 = self.x0.clone() if label is None else self.x0
+        if half is not None:
+            x0, label = x0.chunk(2)[half], None if label is None else label.chunk(2)[half]
+            noise = _half(noise, half)
+        return recipe.loss(field, x0, label, noise, teacher)
+
+
+def _half(noise: Noise, half: int) -> Noise:
+    """The noise of the first or second half of a batch, which is drawn whole."""
+    return lambda x: noise(torch.cat((x, x))).chunk(2)[half]
 
 
 @torch.no_grad()

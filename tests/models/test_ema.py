@@ -11,7 +11,7 @@ def test_the_average_follows_its_formula():
     for n, value in enumerate((1.0, -2.0, 5.0)):
         with torch.no_grad():
             net.weight.fill_(value)
-        ema.update(net)
+        ema.update()
         decay = min(0.5, (1 + n) / (10 + n))
         expected = decay * expected + (1 - decay) * value
     assert ema.weights["weight"].item() == pytest.approx(expected)

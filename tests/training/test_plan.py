@@ -10,6 +10,9 @@ from samplerbench.models import PRESETS, load, weaker
 from samplerbench.sweep.jobs import expand
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import Sweep
+from samplerbench.training.options import TrainOptions
+from samplerbench.training.plan import plan_chain
+from samplerbench.training.share import Share
 
 
 def test_stages_chain_and_continue_where_they_stopped(plan, short, tmp_path):
@@ -82,6 +85,8 @@ def test_the_weaker_network_is_smaller_and_has_a_file_of_its_own(plan, short, tm
         ("flow", {"pairs": 10}, "--pairs has no effect on flow"),
         ("reflow", {"weak": True}, "reflow is a student: leave it out"),
         ("flow", {"half": True, "quarter": True}, "give one of them"),
+        ("flow", {"dtype": "bloat16"}, "Networks are not trained in 'bloat16'. Did you mean 'bfloat16'?"),
+        ("autoencoder", {"compile": True}, "--compile is for the network of a recipe, and autoencoder[kind=kl] is an"),
         ("bespoke", {"half": True}, "leave out --half"),
         ("noisy-classifier", {"weak": True}, "noisy-classifier is a classifier: leave it out"),
         ("noisy-classifier", {"pairs": 3}, "--pairs has no effect"),
@@ -113,6 +118,21 @@ def test_what_cannot_be_trained_is_refused(recipe, options, message, plan):
     with pytest.raises((InputError, SpecError)) as caught:
         plan(recipe, **options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size", "message"),
+    [
+        ("flow", 15, "2 processes cannot share batches of 15: give --batch-size a multiple"),
+        ("vdm", 16, "The loss of vdm couples the images of a batch, so that 2 processes cannot share it"),
+        ("encoder", 16, "encoder is trained by a single process"),
+    ],
+)
+def test_what_processes_cannot_share_is_refused(recipe, size, message):
+    options = TrainOptions(batch_size=size, device="cpu")
+    with pytest.raises(InputError, match=message):
+        plan_chain(recipe, options, Share(0, 2))
+    assert plan_chain(recipe, options)[0].name == recipe
 
 
 @pytest.mark.parametrize("conditions", [{"condition": "text"}, {"teacher": "text"}])

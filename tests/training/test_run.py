@@ -56,8 +56,12 @@ def test_modules_besides_the_network_resume_too(recipe, plan, tmp_path, monkeypa
 
 def test_a_state_of_another_training_or_a_damaged_one_is_refused(plan, tmp_path):
     list(plan(iterations=2)[0].run())
+    recorded = load(tmp_path / "digits/flow.state.safetensors").metadata
+    assert not {"dtype", "compile"} & recorded.keys(), "the defaults are those of older states, which lack them"
     with pytest.raises(InputError, match="another seed"):
         list(plan(seed=1)[0].run())
+    with pytest.raises(InputError, match="another dtype, compile"):
+        list(plan(dtype="bfloat16", compile=True)[0].run())
     state = tmp_path / "digits/flow.state.safetensors"
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(CheckpointError, match="damaged"):
@@ -70,10 +74,10 @@ def test_an_interrupt_within_an_update_keeps_the_last_whole_state(plan, monkeypa
     list(whole.run())
     update = EMA.update
 
-    def interrupted(ema, net):
+    def interrupted(ema):
         if ema.updates == 5:
             raise KeyboardInterrupt
-        update(ema, net)
+        update(ema)
 
     monkeypatch.setattr(EMA, "update", interrupted)
     with pytest.raises(KeyboardInterrupt):
