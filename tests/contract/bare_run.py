@@ -34,11 +34,13 @@ class Call(NamedTuple):
 class Recording(TorchDispatchMode):
     """A sampling run as the forms and calls that made its tensors.
 
+    ready: whether the network's time inputs are taken as they are, instead of being made by a call each.
     made: of each tensor, in order. names: what the expressions refer to besides. states: the numbers of those yielded.
     """
 
-    def __init__(self, sampler: Sampler, field: Field, x: Tensor):
+    def __init__(self, sampler: Sampler, field: Field, x: Tensor, ready: bool):
         super().__init__()
+        self.ready = ready
         self.made: list[Form | Call] = []
         self.names: dict[str, Any] = {}
         self._tensors: list[Tensor] = []  # kept, so that no identity is used twice
@@ -70,11 +72,13 @@ class Recording(TorchDispatchMode):
         return Call(f"{function}({', '.join(written)})", tuple(reads))
 
     def _written(self, value: Any) -> str:
-        """An argument in Python: a tensor of the run by its number, any other tensor by a name of its own."""
+        """An argument in Python: the number of a tensor of the run, a new time input, or the name of another tensor."""
         if id(value) in self._numbers:
             return f"v{self._numbers[id(value)]}"
         if not isinstance(value, Tensor):
             return repr(value)
+        if value.ndim == 1 and value.is_floating_point() and not self.ready:
+            return f"full({tuple(value.shape)}, {value[0].item()!r}, dtype=dtype, device=device)"
         self.names[f"c{len(self.names)}"] = value
         return f"c{len(self.names) - 1}"
 
@@ -153,12 +157,13 @@ def expression(form: Form) -> str:
     return f"{written} + {constant!r}" if constant else written
 
 
-def bare_run(sampler: Sampler, field: Field, x: Tensor) -> Callable[..., Tensor]:
+def bare_run(sampler: Sampler, field: Field, x: Tensor, ready: bool = False) -> Callable[..., Tensor]:
     """The bare run of a sampler: a function of (x, net, noise), with its source as its docstring.
 
-    It holds for states in the shape of x (B, C, H, W), and takes the network's time inputs ready-made.
+    It holds for states in the shape, dtype and device of x (B, C, H, W).
+    ready: whether the network's time inputs (B,) are made beforehand, instead of by one operation per evaluation.
     """
-    recording = Recording(sampler, field, x)
+    recording = Recording(sampler, field, x, ready)
     made = fewest(recording)
     last = {read: number for number, how in made.items() for read in reads(how)}
     lines = ["def run(x, net, noise):"]
@@ -167,7 +172,8 @@ def bare_run(sampler: Sampler, field: Field, x: Tensor) -> Callable[..., Tensor]
         # Memory is given back as early as in a loop.
         lines += [f"    del v{done}" for done in reads(how) if last[done] == number]
     lines.append(f"    return v{recording.states[-1]}")
-    names = {"torch": torch, "add": torch.add, **recording.names}
+    names = {"torch": torch, "add": torch.add, "full": torch.full, "dtype": x.dtype, "device": x.device}
+    names |= recording.names
     exec("\n".join(lines), names)
     names["run"].__doc__ = "\n".join(lines)
     return names["run"]
