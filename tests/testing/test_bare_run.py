@@ -6,14 +6,14 @@ from samplerbench.testing.bare_run import bare_run
 from samplerbench.testing.exact import normal
 from samplerbench.testing.runs import small_field
 
-# A step of each in the middle of the run, by hand: the operations on the state, less those that make the time inputs.
+# The operations on the state in a step, counted by hand.
 OPERATIONS = {
     "flow": 1,  # x + h v
     "ddim": 2,  # a x + b eps
     "ddim[eta=1]": 3,  # and c z
     "ddpm": 6,  # x0 from x and eps: 2; its clipping; a x + b x0 + c z: 3
-    "heun": 5,  # a x + b eps, then that and eps' with 1 for a coefficient of none: 2 + 3
-    "dpmpp_2m": 5,  # x0: 2; a x + b x0 + c x0'
+    "heun": 5,  # y = a x + b eps: 2; c x + d eps + e eps(y): 3
+    "dpmpp_2m": 4,  # a x + b eps + c x' + d eps', with those of the step before
     "bespoke": None,  # one term more in every step
 }
 
