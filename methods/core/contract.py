@@ -34,20 +34,22 @@ class Limit:
             raise ContractError(f"{self.method} was stopped: more than {self.evaluations:.0f} evaluations in one run")
 
 
-def checked_states(method: str, made: Any, x: Tensor, times: Tensor, steps: int | None) -> Iterator[Tensor]:
+def checked_states(method: object, made: Any, x: Tensor, times: Tensor, steps: int | None) -> Iterator[Tensor]:
     """The states that `Method.steps` yields, each checked.
 
-    made: what `steps` returned. x, times: what it was given. steps: None for an adaptive method.
+    method: printed as its name. made: what `steps` returned. x, times: what it was given.
+    steps: None for an adaptive method.
     Raises ContractError unless it yields a state (B, C, H, W) per step in the dtype of x and leaves x and times alone.
     """
     if not isinstance(made, Iterator):
         raise ContractError(f"{method}.steps returned a {type(made).__name__}; it must yield the state after each step")
     before = _versions(x, times)
-    most, count = steps or UNANNOUNCED, 0
+    most, count, shape, dtype = steps or UNANNOUNCED, 0, x.shape, x.dtype
     for count, state in enumerate(made, start=1):
         if count > most:
             raise ContractError(f"{method} yields more than {most} states in {_in_steps(steps)}")
-        _check_state(method, state, x)
+        if not isinstance(state, Tensor) or state.shape != shape or state.dtype != dtype:
+            raise ContractError(f"{method} {_fault(state, x)}")
         yield state
     if count < (steps or 1):
         raise ContractError(f"{method} yields {count} of {steps or 1} states in {_in_steps(steps)}")
@@ -59,13 +61,13 @@ def _in_steps(steps: int | None) -> str:
     return "an adaptive run" if steps is None else f"{steps} step{'s' * (steps != 1)}"
 
 
-def _check_state(method: str, state: Any, x: Tensor) -> None:
+def _fault(state: Any, x: Tensor) -> str:
+    """What is wrong with a state that is not like x."""
     if not isinstance(state, Tensor):
-        raise ContractError(f"{method} yields a {type(state).__name__} instead of a tensor")
+        return f"yields a {type(state).__name__} instead of a tensor"
     if state.shape != x.shape:
-        raise ContractError(f"{method} yields a state of shape {tuple(state.shape)} instead of {tuple(x.shape)}")
-    if state.dtype != x.dtype:
-        raise ContractError(f"{method} turns the dtype {x.dtype} into {state.dtype}")
+        return f"yields a state of shape {tuple(state.shape)} instead of {tuple(x.shape)}"
+    return f"turns the dtype {x.dtype} into {state.dtype}"
 
 
 def _versions(*tensors: Tensor) -> list[int | None]:

@@ -27,11 +27,16 @@ def weights(target: Target, now: Moment) -> tuple[Coefficient, Coefficient]:
 
 
 def combination(coefficients: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:
-    """sum_i c_i x_i in one operation per term. Terms with a zero coefficient are skipped."""
-    total = None
+    """sum_i c_i x_i in one operation per term. Terms with a zero coefficient and a first factor of 1 cost nothing.
+
+    So the result may be one of the tensors itself.
+    """
+    total: Tensor | None = None
     for c, x in zip(coefficients, tensors, strict=True):
-        if c:
-            total = c * x if total is None else torch.add(total, x, alpha=c)
+        if c and total is None:
+            total = x if c == 1 else x * c
+        elif c:
+            total = torch.add(total, x, alpha=c)
     return torch.zeros_like(tensors[0]) if total is None else total
 
 
@@ -58,8 +63,12 @@ class Prediction:
     def mix(self, a_: Coefficient, b_: Coefficient) -> Tensor:
         """a' x0 + b' eps (B, C, H, W). With (alpha, sigma) of another time, this is the DDIM step to that time."""
         a, b = weights(self.target, self.now)
-        det = self.now.alpha * b - self.now.sigma * a
-        return ((a_ * b - b_ * a) / det) * self.x + ((self.now.alpha * b_ - self.now.sigma * a_) / det) * self.p
+        _, alpha, sigma, _, _ = self.now
+        det = alpha * b - sigma * a
+        of_x, of_p = (a_ * b - b_ * a) / det, (alpha * b_ - sigma * a_) / det
+        if isinstance(of_x, Tensor):
+            return of_x * self.x + of_p * self.p
+        return combination((of_x, of_p), (self.x, self.p))
 
     x0 = property(lambda self: self.read("x0"))
     eps = property(lambda self: self.read("eps"))
@@ -99,18 +108,20 @@ class Field:
         """
         label = self.label if label is None else label
         then = now if then is None and self.interval else then
-        inputs: list[Tensor | None] = [_times(now, x)]
-        if label is not None or then is not None:
-            inputs.append(label)
         if then is not None:
-            inputs.append(_times(then, x))
-        output, channels = self.net(x, *inputs), x.shape[1]
-        extra = output[:, channels:] if output.shape[1] > channels else None
-        return Prediction(x, output[:, :channels], now, self.target, extra)
+            output = self.net(x, _times(now, x), label, _times(then, x))
+        elif label is not None:
+            output = self.net(x, _times(now, x), label)
+        else:
+            output = self.net(x, _times(now, x))
+        channels = x.shape[1]
+        if output.shape[1] == channels:
+            return Prediction(x, output, now, self.target)
+        return Prediction(x, output[:, :channels], now, self.target, output[:, channels:])
 
 
 def _times(moment: Moment, x: Tensor) -> Tensor:
     """The network's time input (B,)."""
     if isinstance(moment.t, Tensor):
         return moment.t.reshape(-1)
-    return torch.full((len(x),), moment.t, dtype=x.dtype, device=x.device)
+    return torch.full(x.shape[:1], moment.t, dtype=x.dtype, device=x.device)

@@ -73,9 +73,7 @@ class Sampler:
         # A GuidedField predicts as a Field does; methods use nothing else of it.
         guided = cast(Field, self.guidance.guide(field, guides or Guides())) if self.guidance else field
         x = x * field.path.prior_std
-        return checked_states(
-            str(self.method), self.method.steps(guided, x, self.times, noise), x, self.times, self.steps
-        )
+        return checked_states(self.method, self.method.steps(guided, x, self.times, noise), x, self.times, self.steps)
 
     def sample(self, field: Field, x: Tensor, noise: Noise, guides: Guides | None = None) -> Tensor:
         """The last state of `trajectory`: images (B, C, H, W)."""

@@ -44,12 +44,12 @@ class ODE(Method, ABC):
         return None if self.adaptive else TABLEAUS[self.solver].order
 
     def steps(self, field, x, times, noise):
-        path, times = field.path, times.tolist()
-        singular = isinf(path.along(torch.zeros(1))[0].d_sigma) and times[-1] == 0
+        path = field.path
+        grid = path.along(times)
+        singular = grid[-1].t == 0 and isinf(grid[-1].d_sigma)
         if singular and self.adaptive:
-            times.insert(-1, path.t_min)
+            grid.insert(-1, path.along(torch.tensor([path.t_min], dtype=torch.float64))[0])
 
-        grid = path.along(torch.tensor(times, dtype=torch.float64))
         inner = inner_points(path, grid[:-1], grid[1:], [] if self.adaptive else TABLEAUS[self.solver].inner, "t")
         for (now, then), points in zip(pairwise(grid), inner, strict=True):
             if singular and then.t == 0:

@@ -1,6 +1,7 @@
 """Explicit Runge-Kutta steps, in time or in the noise level of x / alpha."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from torch import Tensor
@@ -48,14 +49,10 @@ def runge_kutta(tableau: Tableau, frame: Frame, field: Field, x: Tensor, points:
 
     points: the ends of the interval and, between them, the tableau's inner points.
     """
-    now, *inner, then = points
-    h = frame.clock(then) - frame.clock(now)
-    slopes = [field(x, now).read(frame.slope)]
-
-    def advance(weights: Sequence[float], to: Moment) -> Tensor:
-        scale = frame.scale(to)
-        return combination((scale / frame.scale(now), *(scale * h * w for w in weights)), (x, *slopes))
-
-    for row, moment in zip(tableau.a, inner, strict=True):
-        slopes.append(field(advance(row, moment), moment).read(frame.slope))
-    return advance(tableau.b, then)
+    h, start = frame.clock(points[-1]) - frame.clock(points[0]), frame.scale(points[0])
+    y, terms = x, [x]  # the state and the slopes
+    for (moment, then), weights in zip(pairwise(points), (*tableau.a, tableau.b), strict=True):
+        terms.append(field(y, moment).read(frame.slope))
+        scale = frame.scale(then)
+        y = combination([scale / start, *[scale * h * w for w in weights]], terms)
+    return y

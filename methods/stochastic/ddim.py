@@ -5,6 +5,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Annotated
 
+import torch
+
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import posterior_std
 from samplerbench.methods.core.plugin import Between
@@ -36,5 +38,5 @@ class DDIM(Method):
             tau = self.eta * posterior_std(now, then)
             x = p.mix(then.alpha, sqrt(then.sigma**2 - tau**2))
             if tau > 0:
-                x = x + tau * noise(x)
+                x = torch.add(x, noise(x), alpha=tau)
             yield x

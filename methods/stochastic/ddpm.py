@@ -5,6 +5,9 @@ from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
+import torch
+
+from samplerbench.methods.core.field import combination
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import DiscreteVP, posterior_std
 from samplerbench.methods.core.recipe import Denoising, uniform
@@ -45,7 +48,7 @@ class DDPM(Method):
             x0 = p.clipped().x0 if self.clip else p.x0
             r = now.alpha / then.alpha
             beta = now.sigma**2 - (r * then.sigma) ** 2
-            x = (r * then.sigma**2 / now.sigma**2) * x + (then.alpha * beta / now.sigma**2) * x0
+            x = combination((r * then.sigma**2 / now.sigma**2, then.alpha * beta / now.sigma**2), (x, x0))
             if then.t > 0:
-                x = x + (sqrt(beta) if self.variance == "large" else posterior_std(now, then)) * noise(x)
+                x = torch.add(x, noise(x), alpha=sqrt(beta) if self.variance == "large" else posterior_std(now, then))
             yield x

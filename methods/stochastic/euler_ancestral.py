@@ -5,6 +5,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Annotated
 
+import torch
+
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import posterior_std
 from samplerbench.methods.core.plugin import Between
@@ -35,5 +37,5 @@ class EulerAncestral(Method):
             up = min(then.sigma, self.eta * posterior_std(now, then)) if then.t > 0 else 0.0
             x = field(x, now).mix(then.alpha, sqrt(then.sigma**2 - up**2))
             if up:
-                x = x + up * noise(x)
+                x = torch.add(x, noise(x), alpha=up)
             yield x

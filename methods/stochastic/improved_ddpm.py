@@ -82,7 +82,7 @@ class ImprovedDDPM(Method):
             shown = p.clipped() if self.clip else p
             x = shown.mix(then.alpha, then.sigma**2 * now.alpha / (then.alpha * now.sigma))
             if then.t > 0:
-                x = x + std(p.extra, now, then) * noise(x)
+                x = torch.addcmul(x, std(p.extra, now, then), noise(x))
             yield x
 
 
@@ -90,4 +90,4 @@ def std(output: Tensor, now: Moment, then: Moment) -> Tensor:
     """The standard deviation (B, C, H, W) of the step, from the network's output for the variance."""
     large = now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2
     log_small = log(large) + 2 * log(then.sigma / now.sigma)
-    return torch.exp(((1 + output) * log(large) + (1 - output) * log_small) / 4)
+    return torch.exp(output * ((log(large) - log_small) / 4) + (log(large) + log_small) / 4)

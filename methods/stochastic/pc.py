@@ -6,10 +6,11 @@ from itertools import pairwise
 from math import sqrt
 from typing import Annotated, Literal
 
+import torch
 from torch import Tensor
 
 from samplerbench.methods.core.coordinates import has_signal, noise_ratio
-from samplerbench.methods.core.field import Field
+from samplerbench.methods.core.field import Field, combination
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import Moment, posterior_std
 from samplerbench.methods.core.plugin import Between, SpecError
@@ -31,7 +32,7 @@ class VarianceExploding(Method, ABC):
         for now, then in pairwise(field.path.along(times)):
             x = field(x, now).mix(then.alpha, then.sigma**2 * now.alpha / (then.alpha * now.sigma))
             if then.t > 0:
-                x = x + self._std(now, then) * noise(x)
+                x = torch.add(x, noise(x), alpha=self._std(now, then))
                 x = self.correct(field, x, then, noise)
             yield x
 
@@ -80,6 +81,8 @@ class PC(VarianceExploding):
         for _ in range(self.corrections):
             eps, z, r = field(x, now).eps, noise(x), self.snr
             if self.norms == "image":
-                r = r * (z.flatten(1).norm(dim=1) / eps.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
-            x = x + (2 * now.sigma) * (r * z - r**2 * eps)
+                # With the ratio of the norms in z and in eps, the coefficients below stay Python floats.
+                ratio = (z.flatten(1).norm(dim=1) / eps.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
+                eps, z = ratio**2 * eps, ratio * z
+            x = combination((1, 2 * now.sigma * r, -2 * now.sigma * r**2), (x, z, eps))
         return x

@@ -6,6 +6,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Annotated
 
+import torch
+
 from samplerbench.methods.core.coordinates import has_signal
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import Moment
@@ -35,8 +37,8 @@ class EulerMaruyama(Method, ABC):
             p, dt = field(x, now), then.t - now.t
             if then.t > 0 and has_signal(now):
                 w = self.level**2 * self.diffusion(now)
-                x = x + dt * p.mix(now.d_alpha, now.d_sigma + w / 2 / now.sigma)
-                x = x + sqrt(-w * dt) * noise(x) if w else x
+                x = torch.add(x, p.mix(now.d_alpha, now.d_sigma + w / 2 / now.sigma), alpha=dt)
+                x = torch.add(x, noise(x), alpha=sqrt(-w * dt)) if w else x
             else:
                 x = p.mix(then.alpha, then.sigma)
             yield x

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from samplerbench.methods.core.field import combination
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import Linear
 from samplerbench.methods.core.recipe import Recipe, regression_loss
@@ -84,5 +85,5 @@ class Renoise(Method, ABC):
         for now, then in pairwise(field.path.along(times)):
             x = field(x, now).x0
             if then.sigma:
-                x = field.path.mix(x, noise(x), then)
+                x = combination((then.alpha, then.sigma), (x, noise(x)))
             yield x

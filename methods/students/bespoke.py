@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from samplerbench.methods.core.field import combination
 from samplerbench.methods.core.method import Method
 from samplerbench.methods.core.path import Linear, Moment
 from samplerbench.methods.core.recipe import Recipe, uniform
@@ -40,13 +41,23 @@ def solve(
     moments: Sequence[Moment],
     a: Sequence[float] | Tensor,
     b: Sequence[Sequence[float]] | Tensor,
+    mix: Callable[..., Tensor] = combination,
 ) -> Iterator[Tensor]:
-    """Yield the states of a solver with weights a (n,) and b (n, n), from the state x (B, C, H, W) at moments[0]."""
+    """Yield the states of a solver with weights a (n,) and b (n, n), from the state x (B, C, H, W) at moments[0].
+
+    mix: the linear combination to use; `differentiable` for weights that are tensors.
+    """
     start, slopes = x, list[Tensor]()
     for i, now in enumerate(moments[:-1]):
         slopes.append(velocity(x, now))
-        x = a[i] * start + sum(b[i][j] * slope for j, slope in enumerate(slopes))
+        x = mix((a[i], *b[i][: i + 1]), (start, *slopes))
         yield x
+
+
+def differentiable(coefficients: Sequence[Tensor], tensors: Sequence[Tensor]) -> Tensor:
+    """sum_i c_i x_i (B, C, H, W) with coefficients (), to which gradients flow, unlike those of `combination`."""
+    first, *rest = (c * x for c, x in zip(coefficients, tensors, strict=True))
+    return sum(rest, first)
 
 
 @register("bespoke")
@@ -72,7 +83,7 @@ class BespokeRecipe(Recipe):
         steps = COUNTS[int(uniform(noise, x0)[0] * len(COUNTS))]
         times, a, b = field.modules["solver"](steps)
         moments = [self.path.at(t.to(x0.dtype).expand(len(x0))) for t in times]
-        *_, x = solve(lambda x, now: teacher(x, now, label=label).velocity, noise(x0), moments, a, b)
+        *_, x = solve(lambda x, now: teacher(x, now, label=label).velocity, noise(x0), moments, a, b, differentiable)
         return (x - x0).square().flatten(1).mean(1).log()
 
 

@@ -1,5 +1,6 @@
 """What every method keeps. Each check takes a method and raises AssertionError with the reason."""
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -39,7 +40,7 @@ def checks(variant: Variant) -> Iterator[Callable[[Method], str | None]]:
     yield from (leaves_its_input_alone, leaves_its_states_alone, draws_noise_through_its_argument)
     yield same_image_in_any_batch
     if not method.adaptive:
-        yield from (evaluations_are_counted, keeps_to_a_budget, last_step_draws_no_noise)
+        yield from (evaluations_are_counted, keeps_to_a_budget, last_step_draws_no_noise, never_reads_its_state)
     if method.convergence and not variant.extreme:
         yield declared_order_is_reached
     if not recipe_of(method).distilled and not variant.extreme:
@@ -205,3 +206,20 @@ def last_step_draws_no_noise(method: Method) -> None:
         field = small_field(method, steps)
         drawn = [0, *(len(draws) for _ in trajectory(method, field, normal(2, 1, 8, 8), steps, noise))]
         assert drawn[-1] == drawn[-2], f"{method} draws noise on the last of {steps} steps: it would stay in the images"
+
+
+def never_reads_its_state(method: Method) -> None:
+    """No step waits for the device: it runs on tensors without values, as no Python code needs one of the state's.
+
+    An adaptive method is not checked, since it chooses its steps by the error of its state.
+    """
+    steps = step_counts(method)[-1]
+    field = small_field(method, steps)
+    net = copy.deepcopy(field.net).to("meta")
+    x = normal(2, 1, 8, 8).to("meta")
+    try:
+        list(trajectory(method, replace(field, net=net), x, steps, torch.randn_like))
+    except (RuntimeError, NotImplementedError) as error:
+        raise AssertionError(
+            f"{method} reads a value of its state, for which each step waits on a GPU: use tensor operations ({error})"
+        ) from error

@@ -102,6 +102,12 @@ class DependsOnTheBatch(SoundMethod):
         return x if then.sigma else x + 1e-2 * x.mean(0)
 
 
+class ReadsItsState(SoundMethod):
+    def step(self, p, then):
+        x = super().step(p, then)
+        return x if x.abs().max() < 1e9 else x.clamp(-1e9, 1e9)
+
+
 class Biased(SoundMethod):
     order = None
 
@@ -146,6 +152,7 @@ class WrongCapability(SoundMethod):
         (EvaluatesMoreOnImages, {"evaluations_are_counted": "2 times per image in 1 steps, but 1 times"}),
         (EvaluatesMoreInASingleStep, {"keeps_to_a_budget": "leaves a budget of 2 unused: 2 steps fit"}),
         (DependsOnTheBatch, {"same_image_in_any_batch": "other images in batches of 1"}),
+        (ReadsItsState, {"never_reads_its_state": "reads a value of its state"}),
         (Biased, {"many_steps_reproduce_the_data": "is off by", "starts_without_signal": ""}),
         (NotANumberWithoutSignal, {"starts_without_signal": "the mean is off by nan"}),
         (NoDocstring, {"describes_itself": "needs a docstring"}),
