@@ -1,7 +1,7 @@
 """`bench plan`."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ def plan(
         for each in schedule:
             schedules[each.workers].append(each)
     if request.report:
-        click.echo("\n".join(_together(schedules)))
+        click.echo("\n".join(_together(schedules, price)))
 
 
 def _gpus(text: str | None) -> tuple[int, ...]:
@@ -112,16 +112,26 @@ def _row(each: "Schedule", price: float | None) -> list[str]:
     return [
         str(each.workers),
         duration(each.wall),
-        f"{each.efficiency:.1%}".replace("%", " %"),
+        _percent(each.efficiency),
         duration(each.start_up),
         each.limit,
-        NONE if price is None else f"{each.workers * each.wall / 3600 * price:.2f}",
+        NONE if price is None else _cost(each.workers, each.wall, price),
     ]
 
 
-def _together(schedules: "dict[int, list[Schedule]]") -> Iterator[str]:
+def _together(schedules: Mapping[int, Sequence["Schedule"]], price: float | None) -> Iterator[str]:
     """The sweeps of a suite, which run one after another."""
     for workers, each in schedules.items():
         wall, work = sum(one.wall for one in each), sum(one.work for one in each)
-        efficiency = f", efficiency {work / (workers * wall):.1%}".replace("%", " %") if wall else ""
-        yield f"all {len(each)} sweeps on {workers} GPUs: {duration(wall)}{efficiency}"
+        found = [duration(wall), *([f"efficiency {_percent(work / (workers * wall))}"] if wall else [])]
+        found += [] if price is None else [f"cost {_cost(workers, wall, price)}"]
+        yield f"all {len(each)} sweeps on {workers} GPU{'s' * (workers > 1)}: {', '.join(found)}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+def _cost(workers: int, wall: float, price: float) -> str:
+    """Of holding all workers to the end. price: of one for an hour."""
+    return f"{workers * wall / 3600 * price:.2f}"
