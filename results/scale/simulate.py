@@ -134,7 +134,7 @@ def main(run: Path, folder: Path) -> None:
     table = pd.DataFrame(rows)
     table.to_csv(folder / "schedules.csv", index=False, float_format="%.6g")
     (folder / "schedules.md").write_text(markdown(table, run, rates))
-    draw(table).savefig(folder / "schedules.svg")
+    draw(table).savefig(folder / "schedules.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

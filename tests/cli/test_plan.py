@@ -51,7 +51,7 @@ def test_the_seconds_of_a_run_give_time_efficiency_and_cost(invoke, cell, write_
         "longest unit: about 12 s (ddim 10 steps)",
         "rates: recorded in a100, on cuda:0 (A100), 256 images at a time",
         "",
-        "GPUs  wall time        efficiency  start-up    limited by    cost",
+        "GPUs  wall time        efficiency  start-up    limited by      cost",
         "   5  about 24 s           49.9 %  about 12 s  longest unit  117.69",
         "   1  about 1 min 6 s      89.6 %  about 7 s   start-up       65.50",
     ]
