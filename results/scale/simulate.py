@@ -103,7 +103,7 @@ def draw(table: pd.DataFrame) -> plt.Figure:
     axes.minorticks_off()
     axes.grid(color="#e4e4e4", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="center left")
     return figure
 
 
