@@ -153,6 +153,19 @@ def write_run():
 
 
 @pytest.fixture(scope="session")
+def add_seconds():
+    """add_seconds(run, **seconds): the run, with one session, which spent these on its parts ("start_up": start-up)."""
+
+    def add(run: pathlib.Path, **seconds: float) -> pathlib.Path:
+        facts = json.loads((run / "run.json").read_text())
+        spent = {name.replace("_", "-"): value for name, value in seconds.items()}
+        (run / "run.json").write_text(json.dumps(facts | {"sessions": [{"command": "bench run", "seconds": spent}]}))
+        return run
+
+    return add
+
+
+@pytest.fixture(scope="session")
 def metric_columns() -> list[Column]:
     """The columns of metrics that `write_run` records by default."""
     return METRIC_COLUMNS

@@ -12,6 +12,7 @@ from samplerbench.cli.group import Bench
 from samplerbench.cli.import_ import import_
 from samplerbench.cli.likelihood import likelihood
 from samplerbench.cli.listing import list_
+from samplerbench.cli.plan import plan
 from samplerbench.cli.report import report
 from samplerbench.cli.run import run
 from samplerbench.cli.sample import sample
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 for command in (
-    run, compare, report, status, score, sample, train, tune, likelihood, import_, export, golden, list_, cache, check,
-    selftest, history, doctor, baseline,
+    run, plan, compare, report, status, score, sample, train, tune, likelihood, import_, export, golden, list_, cache,
+    check, selftest, history, doctor, baseline,
 ):  # fmt: skip
     main.add_command(command)

@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import click
+from click.core import ParameterSource
 
 Command = Callable[..., Any]
 
@@ -35,6 +36,12 @@ def options_of(cls: type) -> Callable[[Command], Command]:
         return decorated
 
     return decorate
+
+
+def given_in(context: click.Context, cls: type) -> set[str]:
+    """The fields of `cls` that the command line gives, of a command with `options_of(cls)`."""
+    names = (field.name for field in fields(cls))
+    return {name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
 
 
 def _parameter(field: Field, hint: Any) -> Callable[[Command], Command]:

@@ -1,98 +1,137 @@
-"""`bench run --dry-run`: the cells of a sweep as lines of fixed columns, and the totals."""
+"""`bench plan`."""
 
-import sys
-from collections.abc import Container, Iterator, Sequence
-from shutil import get_terminal_size
-from textwrap import wrap
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from samplerbench.cli.lines import NONE, aligned, duration
+from samplerbench.cli.options import given_in, options_of
+from samplerbench.errors import InputError
+from samplerbench.sampling.breakdown import START_UP, Breakdown, process_age
+from samplerbench.sweep.options import Sweep
+from samplerbench.sweep.suite import read_suite
+
 if TYPE_CHECKING:
-    from samplerbench.sweep.plan import Plan, PlannedCell
-    from samplerbench.sweep.request import Request
-    from samplerbench.sweep.session import Session
+    from samplerbench.sweep.plan import Plan
+    from samplerbench.sweep.simulate import Schedule
 
-NONE = "-"
-HEADINGS = ["state", "steps", "NFE", "images", "evaluations", "seconds", "method", "grid", "guidance"]
-NUMBERS = range(1, 6)  # columns that are aligned on the right
+# torch takes seconds to import: only when the command runs.
+
+HEADINGS = ["GPUs", "wall time", "efficiency", "start-up", "limited by", "cost"]
+MOST = 100_000  # GPUs
 
 
-def print_plans(request: "Request") -> None:
-    """Print the plan of every sweep, and what they take together."""
-    from samplerbench.sweep.plan import plan
+@click.command()
+@click.argument("suite", required=False)
+@click.option("--gpus", metavar="N,...", help="Devices to plan for, one worker each: one number or several. Required.")
+@click.option(
+    "--rate",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Take the seconds from this run directory, of whatever hardware.  [default: measure here for some seconds]",
+)
+@click.option("--price", type=float, metavar="X", help="Of a GPU for an hour, in any currency: print the cost.")
+@options_of(Sweep)
+@click.pass_context
+def plan(
+    context: click.Context, options: Sweep, suite: str | None, gpus: str | None, rate: Path | None, price: float | None
+) -> None:
+    """Estimate the wall time, efficiency and cost of a sweep on several GPUs. Measures and writes nothing.
 
-    seconds, count = 0.0, 0
-    for title, session in request.sessions():
-        found = plan(session)
-        lines = [*_table(found), *_reasons(found), "", *_totals(found, session)]
+    SUITE and the other options are those of `bench run`; `bench run --dry-run` prints each cell. A unit of work is a
+    seed block of a cell. What the estimate assumes is in docs/scale.md.
+
+    \b
+    bench plan --gpus 64 --methods all --steps 5,10,20 --samples 50000 --seeds 0-4 --no-timing
+    bench plan few-step --gpus 1,4,16 --rate results/runs/digits-1a2b3c4d --price 2.5
+    """
+    spent = Breakdown(process_age())
+    with spent.part(START_UP):
+        from samplerbench.sweep.plan import plan as planned
+        from samplerbench.sweep.rates import MeasuredHere, recorded
+        from samplerbench.sweep.request import Request
+
+    counts = _gpus(gpus)
+    if price is not None and not 0 < price < float("inf"):
+        raise InputError(f"--price is that of a GPU for an hour, above 0, and not {price:g}.")
+    request = Request(options, read_suite(suite) if suite else None, given_in(context, Sweep))
+    schedules: dict[int, list[Schedule]] = defaultdict(list)
+    for title, session in request.sessions(spent):
+        if not session.prepared.seeds:
+            raise InputError("--no-quality leaves no units to share out, since cells are timed one after another: see "
+                             "`bench run --dry-run`.")  # fmt: skip
+        rates = recorded(rate, session) if rate else MeasuredHere()
+        found = planned(session, rates)
+        schedule = [found.schedule(count) for count in counts]
+        lines = [*_facts(found), f"rates: {rates.source(session)}"]
+        lines += ["", *_table(schedule, price)] if found.units else []
         click.echo("\n".join([f"{title}:", *lines, ""] if title else lines))
-        seconds, count = seconds + found.seconds, count + 1
-    if count > 1:
-        click.echo(f"all {count} sweeps: {duration(seconds)}")
+        for each in schedule:
+            schedules[each.workers].append(each)
+    if request.report:
+        click.echo("\n".join(_together(schedules, price)))
 
 
-def _table(found: "Plan") -> list[str]:
-    """A line for each cell, under headings. Numbers are first, so that long names do not move them."""
-    rows = [HEADINGS, *(_row(cell, found.images) for cell in found.cells)]
-    if all(row[-1] == NONE for row in rows[1:]):
+def _gpus(text: str | None) -> tuple[int, ...]:
+    """The numbers of devices. Raises InputError."""
+    from samplerbench.sweep.normalise import counts_of
+
+    counts = counts_of(text, "--gpus")
+    if not counts:
+        raise InputError("--gpus is missing: give the number of GPUs, or several, as in --gpus 1,8,64.")
+    if max(counts) > MOST:
+        raise InputError(f"--gpus must be at most {MOST}, not {max(counts)}.")
+    return counts
+
+
+def _facts(found: "Plan") -> Iterator[str]:
+    """What is to be done, whatever does it."""
+    yield f"cells: {len(found.cells)}, of which {len(found.pending)} pending"
+    yield f"units: {len(found.units)} (seed blocks of cells)"
+    if found.units:
+        longest = max(found.units, key=lambda cell: cell.unit)
+        yield f"work: {duration(sum(cell.unit for cell in found.units))} on one GPU"
+        yield f"longest unit: {duration(longest.unit)} ({longest.job})"
+    if found.timing:
+        yield f"timing: {duration(found.timing)} more, cell by cell on one GPU that does nothing else"
+    yield from (f"{cell.job} fails: {cell.reason}" for cell in found.cells if cell.state == "fails")
+
+
+def _table(schedules: Sequence["Schedule"], price: float | None) -> list[str]:
+    """A line for each number of GPUs."""
+    rows = [HEADINGS, *(_row(each, price) for each in schedules)]
+    if price is None:
         rows = [row[:-1] for row in rows]
-    return aligned(rows, NUMBERS)
+    return aligned(rows, {0, 2, 5})
 
 
-def aligned(rows: Sequence[Sequence[str]], numbers: Container[int]) -> list[str]:
-    """The rows as lines of fixed columns, of which those at the places `numbers` are aligned on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(_padded(row, widths, numbers)).rstrip() for row in rows]
-
-
-def _padded(row: Sequence[str], widths: Sequence[int], numbers: Container[int]) -> Iterator[str]:
-    for place, (text, width) in enumerate(zip(row, widths, strict=True)):
-        yield text.rjust(width) if place in numbers else text.ljust(width)
-
-
-def _row(cell: "PlannedCell", images: int) -> list[str]:
-    sampler, found = cell.job.sampler, cell.forecast
-    about = "~" if found and not found.counted else ""
+def _row(each: "Schedule", price: float | None) -> list[str]:
     return [
-        cell.state,
-        str(sampler.steps or NONE),
-        NONE if cell.nfe is None else f"{about}{cell.nfe:g}",
-        str(images),
-        f"{about}{found.evaluations}" if found else NONE,
-        f"{cell.seconds:.1f}" if found else NONE,
-        str(sampler.method),
-        sampler.grid or NONE,
-        str(sampler.guidance or NONE),
+        str(each.workers),
+        duration(each.wall),
+        _percent(each.efficiency),
+        duration(each.start_up),
+        each.limit,
+        NONE if price is None else _cost(each.workers, each.wall, price),
     ]
 
 
-def _reasons(found: "Plan") -> list[str]:
-    """Why cells are skipped or fail, a line for each; in paragraphs on a terminal."""
-    lines = [f"{cell.job} {cell.state}: {cell.reason}" for cell in found.cells if cell.reason]
-    if lines and sys.stdout.isatty():
-        width = get_terminal_size().columns
-        lines = [part for line in lines for part in wrap(line, width, subsequent_indent="  ", break_on_hyphens=False)]
-    return ["", *lines] if lines else []
+def _together(schedules: Mapping[int, Sequence["Schedule"]], price: float | None) -> Iterator[str]:
+    """The sweeps of a suite, which run one after another."""
+    for workers, each in schedules.items():
+        wall, work = sum(one.wall for one in each), sum(one.work for one in each)
+        found = [duration(wall), *([f"efficiency {_percent(work / (workers * wall))}"] if wall else [])]
+        found += [] if price is None else [f"cost {_cost(workers, wall, price)}"]
+        yield f"all {len(each)} sweeps on {workers} GPU{'s' * (workers > 1)}: {', '.join(found)}"
 
 
-def _totals(found: "Plan", session: "Session") -> Iterator[str]:
-    counts = f"{len(found.cells)}, of which {len(found.pending)} pending"
-    yield f"cells: {counts}"
-    yield f"evaluations: {found.evaluations} of single images"
-    device = session.prepared.device
-    if found.pending:
-        known = f"about {found.memory_mb:.0f} MB" if found.memory_mb else "unknown"
-        yield f"peak memory: {known} ({device}, {found.batch_size} images at a time)"
-    yield f"time: {duration(found.seconds)}"
-    yield f"output: {session.store.folder}"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
 
 
-def duration(seconds: float) -> str:
-    """A time estimate in words, to two units."""
-    if seconds < 1:
-        return "about 0 s" if seconds == 0 else "less than a second"
-    whole = round(seconds)
-    units = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
-    first = next(place for place, (count, _) in enumerate(units) if count)
-    return "about " + " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count)
+def _cost(workers: int, wall: float, price: float) -> str:
+    """Of holding all workers to the end. price: of one for an hour."""
+    return f"{workers * wall / 3600 * price:.2f}"

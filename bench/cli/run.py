@@ -1,15 +1,14 @@
 """`bench run`."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from samplerbench.cli.group import INTERRUPTED
 from samplerbench.cli.measuring import measure_session, terminable
-from samplerbench.cli.options import options_of
+from samplerbench.cli.options import given_in, options_of
 from samplerbench.cli.spent import time_line
 from samplerbench.errors import InputError
 from samplerbench.sampling.breakdown import START_UP, Breakdown, process_age
@@ -51,7 +50,7 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
     with spent.part(START_UP):
         from samplerbench.sweep.request import Request
 
-    request = Request(options, read_suite(suite) if suite else None, _given(context))
+    request = Request(options, read_suite(suite) if suite else None, given_in(context, Sweep))
     if dry_run:
         _print_plan(request, profile)
         return
@@ -88,7 +87,7 @@ class Measured:
 
 
 def _print_plan(request: "Request", profile: bool) -> None:
-    from samplerbench.cli.plan import print_plans
+    from samplerbench.cli.dry_run import print_plans
 
     if profile:
         raise InputError("--profile has no effect with --dry-run, which measures nothing: leave one of them out.")
@@ -111,12 +110,6 @@ def _measure(request: "Request", spent: Breakdown, profile: bool) -> Measured:
     if profile:
         raise InputError("--profile has no effect, since no cell is left to sample: choose another --output.")
     return done
-
-
-def _given(context: click.Context) -> set[str]:
-    """The options of the sweep that the command line gives."""
-    names = (field.name for field in fields(Sweep))
-    return {name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
 
 
 def _report(folders: list[Path], merged: Path | None) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from samplerbench.cli.plan import NONE, aligned, duration
+from samplerbench.cli.lines import NONE, aligned, duration
 
 if TYPE_CHECKING:
     from samplerbench.store.status import Status

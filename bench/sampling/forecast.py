@@ -47,6 +47,7 @@ class Forecast:
 
     nfe: evaluations per image; `counted` unless they are those of a trial of an adaptive method.
     evaluations: of single images, while sampling. batches: of images. seconds: of all of `measure`.
+    untimed, timing: the seconds of `measure` without timing, and of timing alone, where the two are done apart.
     """
 
     nfe: float
@@ -54,6 +55,8 @@ class Forecast:
     evaluations: int
     batches: int
     seconds: float
+    untimed: float
+    timing: float
 
 
 def depends_on_sampler(sampler: Sampler, network: LoadedNetwork) -> bool:
@@ -102,14 +105,21 @@ def _seconds(evaluate: Callable[[], float], device: torch.device) -> tuple[float
 def forecast(sampler: Sampler, network: LoadedNetwork, pace: Pace, samples: int, blocks: int, timing: bool) -> Forecast:
     """What `measure` will do for a cell of so many seed blocks. Raises whatever a defective method raises."""
     nfe = sampler.nfe if sampler.nfe is not None else trial_nfe(sampler, network)
-    scored = ceil(samples / pace.size) * blocks
-    batches = max(scored, rounds_for(nfe * pace.batch)) if timing else scored
-    calls = batches * nfe
+    scored, rounds, bare, first = ceil(samples / pace.size) * blocks, 0, 0, 0.0
+    once = 2 * _few(sampler, network, 3) * pace.single  # an image that is drawn twice
     if timing:
-        calls += batches * _bare_forwards(sampler) + WARMING + _few(sampler, network, 1)
-    single = 2 * _few(sampler, network, 3) + timing  # an image that is drawn twice, and the count of operations
-    seconds = calls * pace.batch + single * pace.single
-    return Forecast(nfe, sampler.nfe is not None, round(batches * pace.size * nfe), batches, seconds)
+        rounds, bare = rounds_for(nfe * pace.batch), _bare_forwards(sampler)
+        first = (WARMING + _few(sampler, network, 1)) * pace.batch + pace.single  # and the count of operations
+    batches, each = max(scored, rounds), (nfe + bare) * pace.batch
+    return Forecast(
+        nfe,
+        counted=sampler.nfe is not None,
+        evaluations=round(batches * pace.size * nfe),
+        batches=batches,
+        seconds=batches * each + first + once,
+        untimed=scored * nfe * pace.batch + once,
+        timing=rounds * each + first,
+    )
 
 
 def _bare_forwards(sampler: Sampler) -> int:

@@ -47,8 +47,8 @@ def normalise(sweep: Sweep) -> CheckedSweep:
     parsed = {
         "methods": _unique(_every(_items(sweep.methods)), "--methods"),
         "named": tuple(str(METHODS.get(spec)) for spec in map(str, _items(sweep.methods)) if spec.strip() != ALL),
-        "steps": _counts(sweep.steps, "--steps"),
-        "nfe": _counts(sweep.nfe, "--nfe"),
+        "steps": counts_of(sweep.steps, "--steps"),
+        "nfe": counts_of(sweep.nfe, "--nfe"),
         "grid": None if sweep.grid is None else _unique(map(str, _items(sweep.grid)), "--grid"),
         "seeds": _seeds("0" if sweep.seeds is None else sweep.seeds),
         "samples": DEFAULT_SAMPLES if sweep.samples is None else _whole(sweep.samples, "--samples"),
@@ -200,7 +200,8 @@ def _unique(items: Iterable[Any], option: str) -> tuple:
     return unique
 
 
-def _counts(value: Counts | None, option: str) -> tuple[int, ...] | None:
+def counts_of(value: Counts | None, option: str) -> tuple[int, ...] | None:
+    """`5,10` as (5, 10). Raises InputError, which names the option, for anything but whole numbers from 1 on."""
     if value is None:
         return None
     counts = [_whole(item, option) for item in _items(value, lambda text: text.split(","))]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from samplerbench.cli.plan import duration
+from samplerbench.cli.lines import duration
 from samplerbench.store.run_directory import read_results
 
 SUITE = """

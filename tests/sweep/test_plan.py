@@ -129,6 +129,9 @@ def test_the_seconds_are_those_of_the_forwards_of_a_cell(batch, samples, blocks,
     found = forecast(Sampler(get("flow"), 10), flow_network, pace, samples, blocks, timing)
     assert (found.batches, found.evaluations) == (batches, batches * 10 * 10)
     assert found.seconds == pytest.approx(calls * batch)
+    scored, rounds = -(-samples // 10) * blocks * 10, (8 if batch < 0.1 else 4) * timing
+    assert found.untimed == pytest.approx(scored * batch), "the forwards of its images"
+    assert found.timing == pytest.approx((rounds * 17 + 8 * timing) * batch), "those of its rounds, apart"
 
 
 def test_the_time_of_an_evaluation_lies_on_a_line():
@@ -136,3 +139,17 @@ def test_the_time_of_an_evaluation_lies_on_a_line():
     assert [pace.seconds(images) for images in (1, 6, 11)] == [1.0, 1.5, 2.0]
     assert Pace(1, 1.0, 1.0, 0.0, None).seconds(32) == 32
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_units_are_the_blocks_of_cells_and_the_most_evaluations_come_first():
+    session = Session(Sweep("ddim,heun,knowledge", steps="2,6", seeds="0-2", timing=False, **QUICK))
+    planned = plan(session)
+    assert [(cell.job.sampler.method.name, cell.job.sampler.steps) for cell in planned.units] == [
+        cell for cell in (("heun", 6), ("ddim", 6), ("heun", 2), ("ddim", 2)) for _ in range(3)
+    ]
+    assert sum(cell.unit for cell in planned.units) == pytest.approx(planned.seconds - planned.once)
+    assert planned.timing == 0
+    one, four = planned.schedule(1), planned.schedule(4)
+    assert one.wall == pytest.approx(planned.seconds + planned.loading)
+    assert four.work == one.work
+    assert four.start_up == pytest.approx(one.start_up + planned.loading), "the command loads, and then its workers do"
