@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samplerbench.models.layers import (
@@ -15,6 +14,7 @@ from samplerbench.models.layers import (
     Tokens,
     Upsample,
     norm,
+    silu,
     zero,
 )
 from samplerbench.models.text_encoder import TextEncoder
@@ -171,7 +171,7 @@ class UNet(nn.Module):
             h = layer(h, embedding, tokens)
         for layer in self.up:
             h = layer(h if isinstance(layer, Upsample) else torch.cat((h, skips.pop()), dim=1), embedding, tokens)
-        return self.conv_out(F.silu(self.norm_out(h)))
+        return self.conv_out(silu(self.norm_out(h)))
 
     def _embedding(self, t: Tensor, label: Tensor | None, s: Tensor | None) -> Tensor:
         """The embedding (B, width) of times and labels. Raises ValueError if s is missing or superfluous."""

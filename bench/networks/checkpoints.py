@@ -15,6 +15,7 @@ from samplerbench.models import PRESETS, Checkpoint, CheckpointError, UNet, UNet
 from samplerbench.networks.closed_form import closed_form
 from samplerbench.networks.conditioned import with_condition
 from samplerbench.networks.conditions.base import CONDITIONS
+from samplerbench.networks.devices import layout_for
 from samplerbench.networks.loaded import Home, LoadedNetwork, Origin
 from samplerbench.networks.named import Named
 from samplerbench.networks.training_cost import read_cost
@@ -205,7 +206,7 @@ def architecture_of(recipe: Recipe, config: UNetConfig) -> UNetConfig:
 def _ready(
     unet: UNet, recipe: Recipe, origin: Origin, device: torch.device, dtype: torch.dtype, compiled: bool
 ) -> LoadedNetwork:
-    unet = unet.eval().requires_grad_(False).to(device, dtype).to(memory_format=torch.channels_last)
+    unet = unet.eval().requires_grad_(False).to(device, dtype).to(memory_format=layout_for(device, dtype))
     config = unet.config
     provides = recipe.provides | ({"labels", "unlabelled"} if config.classes else set())
     if origin.cost.teacher:  # distilled, whatever recipe reads it

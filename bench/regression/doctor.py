@@ -3,7 +3,7 @@
 from samplerbench.data.dataset import DATASETS
 from samplerbench.methods import METHODS, Sampler
 from samplerbench.networks.checkpoints import load_network
-from samplerbench.networks.devices import pick_device
+from samplerbench.networks.devices import measuring_device
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.regression.noise_level import NoiseLevel, noise_level
 from samplerbench.sampling.measure import Measurement, measure
@@ -16,7 +16,7 @@ FIELDS = {"overhead_ratio": "overhead", "inner_ratio": "inner", "latency_s": "la
 def examine(device: str, runs: int, batch_size: int) -> list[NoiseLevel]:
     """Time a cell several times, as `bench run` does. Raises InputError for a device that is not available."""
     sampler = Sampler(METHODS.get(METHOD), STEPS, "uniform")
-    network = load_network(str(sampler.recipe), DATASETS.get(DATASET), None, pick_device(device))
+    network = load_network(str(sampler.recipe), DATASETS.get(DATASET), None, measuring_device(device))
     measured = [_time(sampler, network, batch_size) for _ in range(runs)]
     return [noise_level(field, [found.column(name) for found in measured]) for field, name in FIELDS.items()]
 

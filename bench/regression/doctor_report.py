@@ -1,12 +1,12 @@
 """The report of `bench doctor`: this machine, its noise, and how sensitive the gate is on it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
-from samplerbench.networks.devices import pick_device
+from samplerbench.networks.devices import measuring_device
 from samplerbench.regression.doctor import DATASET, METHOD, STEPS
 from samplerbench.regression.noise_level import NoiseLevel
 from samplerbench.regression.rule import RULES
@@ -21,13 +21,14 @@ def report(levels: Sequence[NoiseLevel], device: str) -> str:
 
 
 def _environment(device: str) -> list[str]:
-    facts = environment(pick_device(device))
+    facts = environment(measuring_device(device))
     return [
         f"device       {facts['device']}",
         f"cores        {facts['cores']}; load {_load()}",
         f"threads      {threads()}",
         f"platform     {facts['platform']}, Python {facts['python']}",
         f"versions     {', '.join(f'{name} {number}' for name, number in facts['packages'].items())}",
+        *([f"backends     {backends(facts['cuda'])}"] if "cuda" in facts else []),
         f"environment  {fingerprint(facts)} (seconds compare only where this is equal)",
     ]
 
@@ -36,6 +37,11 @@ def threads() -> str:
     """Torch's threads and OpenMP's settings: threads that spin while they wait are slowed down by other programs."""
     settings = [f"{name}={os.environ[name]}" for name in OPENMP if name in os.environ]
     return f"{torch.get_num_threads()}; {', '.join(settings)}"
+
+
+def backends(settings: Mapping[str, object]) -> str:
+    """How the GPU computes float32, which `--dtype tf32` and `--cudnn-benchmark` change."""
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def _table(levels: Sequence[NoiseLevel]) -> list[str]:

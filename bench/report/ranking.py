@@ -16,7 +16,7 @@ from samplerbench.store.labels import recipes
 
 NEARLY = 0.9  # NFEs within 10 % are one budget: Heun spends 2N - 1 where others spend 2N
 # What identifies a method beside its number of steps, its grid and its recipe.
-SAME_METHOD = "method options guidance dtype compiled run".split()
+SAME_METHOD = "method options guidance dtype compiled cuda_graph run".split()
 APART = 2.0  # standard deviations of a FID: a smaller difference names no winner in one seed block
 SAME_ERROR = 0.05  # relative difference of errors on exact data that names no winner in one seed block
 CLEARLY = 4.0  # standard deviations of a FID; without seed blocks, only a larger rise counts

@@ -15,8 +15,8 @@ from samplerbench.store.labels import grids, label
 from samplerbench.store.results import Results
 
 LEFT = (
-    "method recipe teacher grid guidance run machine protocol dtype compiled Pareto status network source command "
-    "notes figure checkpoint metric allowed verdict"
+    "method recipe teacher grid guidance run machine protocol dtype compiled graph Pareto status network source "
+    "command notes figure checkpoint metric allowed verdict"
 ).split()
 # Shown in full by report.html only, for want of width.
 DETAILS = ["compile (s)", "warm-up (s)", "threads", "inner"]
@@ -25,6 +25,7 @@ NARROWED = [*DETAILS, "recipe", "machine", "training (s)"]  # the terminal also 
 TELLING = {"run": "run", "machine": "machine", "protocol": "protocol", "batch_size": "batch"} | {
     "dtype": "dtype",
     "compiled": "compiled",
+    "cuda_graph": "graph",
 }
 FLOOR, CEILING = "real images", "noise"
 TRAINING = "training (it.)"
@@ -46,7 +47,7 @@ def table(results: Results) -> pd.DataFrame:
     measured = results.rows[results.rows["dtype"] != ""]  # not images made elsewhere, of which little is known
     telling = [
         column for column in TELLING
-        if (measured if column in ("dtype", "compiled") else results.rows)[column].nunique() > 1
+        if (measured if column in ("dtype", "compiled", "cuda_graph") else results.rows)[column].nunique() > 1
     ]  # fmt: skip
     if results.rows["latency_s"].isna().all() and "machine" in telling:  # which matters to seconds alone
         telling.remove("machine")

@@ -1,15 +1,15 @@
 """One sampling run of a batch: its noise and labels, its guidance, its count of evaluations."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from math import ceil
+from math import ceil, nan
 
 import torch
 from torch import Tensor
 
-from samplerbench.methods import EXCESS, UNANNOUNCED, Field, Guides, Limit, Sampler
+from samplerbench.methods import EXCESS, UNANNOUNCED, Field, Guides, Limit, Noise, Sampler
 from samplerbench.networks.conditions.base import Asked
 from samplerbench.networks.counted import CountedNetwork
 from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
@@ -17,6 +17,9 @@ from samplerbench.sampling.noise import ImageNoise, image_labels
 from samplerbench.sampling.timing import Stopwatch
 
 SEGMENTS = 5  # of a sampling run, between which it can be paused
+
+# Repeats a recorded run on other noise (B, C, H, W), labels (B,) and draws, counts it, and yields its last state.
+Replay = Callable[[CountedNetwork, Tensor, Tensor | None, ImageNoise], Iterator[Tensor]]
 
 
 def initial_noise(network: LoadedNetwork, noise: ImageNoise) -> Tensor:
@@ -46,14 +49,18 @@ class Generation:
     network: counts and times the evaluations. labels: of the images (B,), or None.
     """
 
-    def __init__(self, sampler: Sampler, network: LoadedNetwork, noise: ImageNoise):
+    def __init__(self, sampler: Sampler, network: LoadedNetwork, noise: ImageNoise, replay: Replay | None = None):
+        """replay: a recording of this sampler on this network, to run in its place, as a single segment."""
         self.images = initial_noise(network, noise)
         self.labels = labels_for(network, noise)
         self.stopwatch = Stopwatch(network.device)
         self.network = CountedNetwork(network.net, network.dtype, self.stopwatch.lap, _limit(sampler, network, noise))
-        field = network.field(self.network, self.labels)
-        guides = guides_for(network, field, self.network)
-        self._states = iter(sampler.trajectory(field, self.images, noise, guides))
+        self._recorded = replay is not None
+        self._states = (
+            replay(self.network, self.images, self.labels, noise)
+            if replay
+            else states(sampler, network, self.network, self.images, self.labels, noise)
+        )
         self._length = sampler.steps and ceil(sampler.steps / SEGMENTS)
 
     def advance(self) -> bool:
@@ -71,9 +78,27 @@ class Generation:
         return self.images
 
     @property
+    def inside(self) -> float:
+        """Seconds in network calls, so far; NaN for a recording, inside which nothing can be timed."""
+        return nan if self._recorded else sum(self.stopwatch.seconds())
+
+    @property
     def nfe(self) -> float:
         """Network evaluations per image, so far."""
         return self.network.evaluations / len(self.images)
+
+
+def states(
+    sampler: Sampler,
+    network: LoadedNetwork,
+    counted: CountedNetwork,
+    images: Tensor,
+    labels: Tensor | None,
+    noise: Noise,
+) -> Iterator[Tensor]:
+    """The states (B, C, H, W) of a run from the noise `images` on, whose evaluations `counted` counts."""
+    field = network.field(counted, labels)
+    return sampler.trajectory(field, images, noise, guides_for(network, field, counted))
 
 
 def _limit(sampler: Sampler, network: LoadedNetwork, noise: ImageNoise) -> Limit:

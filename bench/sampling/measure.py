@@ -19,7 +19,8 @@ from samplerbench.methods import Sampler
 from samplerbench.networks.conditions.base import Asked
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.breakdown import DECODER, FORWARDS, NETWORK, NOISE, SAMPLER, WARM_UP, Breakdown
-from samplerbench.sampling.generate import Generation, asked_of, generate
+from samplerbench.sampling.cuda_graph import Capture, Recording
+from samplerbench.sampling.generate import Generation, Replay, asked_of, generate
 from samplerbench.sampling.noise import ImageNoise
 from samplerbench.sampling.probes import decoder_gflops, forward_inputs, gflops_per_evaluation, redraw_difference
 from samplerbench.sampling.round import Round, ratio
@@ -84,6 +85,7 @@ class Measurement:
     pictured: uint8 (n, C, H, W), the first images of the first seed block.
     evaluations: network evaluations per image, of each batch.
     redraw_difference: the largest difference between pixels of an image that was drawn twice.
+    capture: how the sampling run is recorded, to be replayed for every batch; None to run it step by step.
     spent: where the wall time went, also of other cells. warm: the networks that those have warmed up.
     scorer_mb: memory on the GPU that belongs to scoring.
     """
@@ -97,6 +99,7 @@ class Measurement:
     warmup_s: float | None = None
     peak_memory_mb: float | None = None
     gflops_per_image: float | None = None
+    capture: Capture | None = None
     progress: CellProgress = field(default_factory=CellProgress)
     spent: Breakdown = field(default_factory=Breakdown)
     warm: set[nn.Module] = field(default_factory=set)
@@ -180,20 +183,27 @@ def measure(
         if timing:
             gflops_each = gflops_per_evaluation(sampler, network)
             _warm_up(sampler, network, found)
+        replay = _recorded(sampler, network, found)
     memory = PeakMemory(network.device, found.scorer_mb)
     for block in seeds:
         for start in range(0, samples, found.batch_size):
-            batch = _batch(sampler, network, block, start, found, timing, memory)
+            batch = _batch(sampler, network, block, start, found, timing, memory, replay)
             kept = min(found.batch_size, samples - start)
             if found.pictured is None:
                 found.pictured = displayed(batch.images[: min(kept, PICTURED)]).cpu()
             yield _first(batch, kept)
     while timing and found.needs_another_round():
         found.progress.extend(each)
-        _batch(sampler, network, 0, 0, found, timing, memory)
+        _batch(sampler, network, 0, 0, found, timing, memory, replay)
     if timing:
         found.peak_memory_mb = memory.megabytes
         found.gflops_per_image = gflops_each * found.nfe + decoder_gflops(network)
+
+
+@torch.inference_mode()
+def _recorded(sampler: Sampler, network: LoadedNetwork, found: Measurement) -> Replay | None:
+    """What replays the cell's sampling run, if it is to be recorded."""
+    return Recording(sampler, network, found.batch_size, found.capture).replay if found.capture else None
 
 
 def _first(batch: Batch, count: int) -> Batch:
@@ -212,20 +222,21 @@ def _batch(
     found: Measurement,
     timing: bool,
     memory: PeakMemory,
+    replay: Replay | None,
 ) -> Batch:
     """A full batch of images; where it is timed, bare forwards run before and after each segment in turn."""
     indices, spent = range(start, start + found.batch_size), found.spent
     noise = ImageNoise(block, indices)
     with spent.part(SAMPLER):
         with memory if timing else nullcontext():
-            run = Generation(sampler, network, noise)
+            run = Generation(sampler, network, noise, replay)
             found.progress.start(run)
             times = _timed_segments(run, network, len(found.rounds) % 2 == 0, spent) if timing else None
             states = run.finish()
             with spent.part(DECODER):
                 images, decoding = timed(lambda: network.images(states), network.device)
-        inside = sum(run.stopwatch.seconds())
-        spent.move(NETWORK, inside)
+        inside = run.inside
+        spent.move(NETWORK, 0.0 if isnan(inside) else inside)
         spent.move(NOISE, noise.seconds)
     _check_finite(images)
     found.evaluations.append(run.nfe)

@@ -25,7 +25,7 @@ def gflops_per_evaluation(sampler: Sampler, network: LoadedNetwork) -> float:
     if not (sampler.guidance and sampler.guidance.needs):
         inputs = forward_inputs(network, 1)
         return gflops(lambda: network.eager(*inputs))
-    eager, runs = _eager(network), []
+    eager, runs = uncompiled(network), []
     total = gflops(lambda: runs.append(generate(sampler, eager, ImageNoise(0, range(1)))))
     return total / runs[0].nfe
 
@@ -44,12 +44,12 @@ def redraw_difference(sampler: Sampler, network: LoadedNetwork) -> float:
 
     In few steps, since any of them may differ.
     """
-    few, eager = sampler.shortest(3), _eager(network)
+    few, eager = sampler.shortest(3), uncompiled(network)
     first, second = (generate(few, eager, ImageNoise(0, range(1))).images for _ in range(2))
     return (first - second).abs().max().item()
 
 
-def _eager(network: LoadedNetwork) -> LoadedNetwork:
+def uncompiled(network: LoadedNetwork) -> LoadedNetwork:
     """The same networks uncompiled: they would be compiled again for another batch size."""
     guides = {
         name: replace(guide, net=guide.eager) if isinstance(guide, LoadedNetwork) else guide

@@ -8,8 +8,8 @@ from math import nan
 class Round:
     """The seconds of one timed batch.
 
-    sampling: of the sampling run. inside: of that, in network calls. decoding: of its last states to images, which
-    only networks of latents need. forward: of one bare forward.
+    sampling: of the sampling run. inside: of that, in network calls; NaN if they cannot be told apart. decoding: of its
+    last states to images, which only networks of latents need. forward: of one bare forward.
     """
 
     sampling: float

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 # What distinguishes rows of one method, in the order in which it is added to their names.
-TELLING = "recipe condition grid guidance dtype compiled".split()
+TELLING = "recipe condition grid guidance dtype compiled cuda_graph".split()
 DEFAULT = " (default)"
 
 Row = Mapping[str, Any]
@@ -79,6 +79,8 @@ def _texts(column: str, rows: Sequence[Row], names: Sequence[str]) -> list[str]:
         return [guided(row["guidance"]) or "unguided" for row in rows]
     if column == "compiled":
         return ["compiled" if row["compiled"] == "true" else "not compiled" for row in rows]
+    if column == "cuda_graph":
+        return ["CUDA graph" if row.get(column) == "true" else "no CUDA graph" for row in rows]
     return [str(row[column]) for row in rows]
 
 

@@ -48,6 +48,12 @@ def environment(device: "torch.device") -> dict:
     """The machine and the versions of packages, for run.json."""
     import torch
 
+    cuda = {
+        "tf32": torch.backends.cudnn.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -55,7 +61,7 @@ def environment(device: "torch.device") -> dict:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "packages": {name: version(name) for name in PACKAGES},
-    }
+    } | ({"cuda": cuda} if device.type == "cuda" else {})
 
 
 def utc_now() -> str:

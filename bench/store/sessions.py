@@ -1,5 +1,6 @@
 """run.json: what the rows of a run directory were made from, in one session or several."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ NEEDED = {
     "utc": str,
 }
 # Since then: older runs lack them, as a run without a suite lacks that.
-ADDED = {"grids": dict, "columns": list, "sessions": list, "suite": dict, "schema": int, "planned": dict}
-OF_SESSION = "command suite sweep environment checkpoints grids commit utc".split()  # what the next session may change
+ADDED = {"grids": dict, "columns": list, "sessions": list, "suite": dict, "schema": int, "planned": dict,
+    "layout": str, "batch_size": int,
+}  # fmt: skip
+# What the next session may change.
+OF_SESSION = "command suite sweep environment checkpoints grids layout batch_size commit utc".split()
 JOINED = ("checkpoints", "grids")
 
 
@@ -39,6 +43,16 @@ def with_session(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[st
         "columns": [*columns.values()],
         "sessions": [*sessions(before), _session(facts)],
     }
+
+
+def found_batch(facts: Mapping[str, Any], like: Mapping[str, Any]) -> int | None:
+    """The largest batch that an earlier session with the facts `like`, the same sweep on the same device, has found."""
+
+    def asked(session: Mapping[str, Any]) -> str:
+        return json.dumps([session["sweep"], session["environment"]["device"]], sort_keys=True)
+
+    same = [each["batch_size"] for each in sessions(facts) if "batch_size" in each and asked(each) == asked(like)]
+    return same[-1] if same else None
 
 
 def with_seconds(facts: Mapping[str, Any], session: int, seconds: Mapping[str, float]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from samplerbench.methods import get_grid
 from samplerbench.store.provenance import device_name, fingerprint
 from samplerbench.store.source import code_digest
 from samplerbench.sweep.jobs import Job
+from samplerbench.sweep.options import CheckedSweep
 from samplerbench.sweep.prepare import Prepared
 
 MEASURING = ("samplerbench.networks.checkpoints", "samplerbench.sampling.measure", "samplerbench.metrics.scoring")
@@ -16,7 +17,7 @@ def cell_key(job: Job, prepared: Prepared) -> str:
     guidance = sampler.guidance
     conditions = {
         "job": [str(sampler.method), job.recipe, sampler.grid, sampler.steps, job.skip, repr(job.fault or "")],
-        "network": [sweep.preset, network.origin.digest, sweep.dtype, sweep.compile],
+        "network": [sweep.preset, network.origin.digest, sweep.dtype, sweep.compile, *_backends(sweep)],
         "guidance": guidance and [str(guidance), network.guide_digest(guidance)],
         "measured": [sweep.quality and prepared.scorer.specs, sweep.timing, sweep.batch_size, sweep.save_images],
         "machine": [str(prepared.device), device_name(prepared.device)],
@@ -31,6 +32,11 @@ def cell_key(job: Job, prepared: Prepared) -> str:
         teacher = network.teacher
         conditions["teacher"] = [teacher.origin.digest, guidance and teacher.guide_digest(guidance)]
     return fingerprint(conditions)
+
+
+def _backends(sweep: CheckedSweep) -> list[str]:
+    """How a GPU is asked to run it."""
+    return [name for name in ("cuda_graph", "cudnn_benchmark") if getattr(sweep, name)]
 
 
 def _code(job: Job, prepared: Prepared) -> list[type | str]:

@@ -19,7 +19,7 @@ from samplerbench.metrics.likelihood import bound, log_density
 from samplerbench.networks.checkpoints import load_network
 from samplerbench.networks.closed_form import one_thread
 from samplerbench.networks.counted import CountedNetwork
-from samplerbench.networks.devices import pick_device
+from samplerbench.networks.devices import measuring_device
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.noise import LIKELIHOOD, ImageNoise
 from samplerbench.sampling.timing import timed
@@ -103,7 +103,7 @@ class Likelihood:
 
     def __init__(self, options: LikelihoodOptions):
         self.options, dataset = options, DATASETS.get(options.dataset)
-        self.dataset, self.device = dataset, pick_device(options.device)
+        self.dataset, self.device = dataset, measuring_device(options.device)
         estimators = _estimators(options, dataset)
         networks = _networks(options, dataset, self.device)
         splits, self.digest = _splits(options, dataset)

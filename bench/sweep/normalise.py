@@ -17,7 +17,7 @@ from samplerbench.networks.devices import DTYPES
 from samplerbench.networks.model import get_model
 from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK
 from samplerbench.store.provenance import fingerprint
-from samplerbench.sweep.options import CheckedSweep, Counts, Sweep
+from samplerbench.sweep.options import AUTO, CheckedSweep, Counts, Sweep
 from samplerbench.sweep.shard import Shard
 
 DEFAULT_STEPS = (10, 50)
@@ -52,7 +52,7 @@ def normalise(sweep: Sweep) -> CheckedSweep:
         "grid": None if sweep.grid is None else _unique(map(str, _items(sweep.grid)), "--grid"),
         "seeds": _seeds("0" if sweep.seeds is None else sweep.seeds),
         "samples": DEFAULT_SAMPLES if sweep.samples is None else _whole(sweep.samples, "--samples"),
-        "batch_size": _whole(sweep.batch_size, "--batch-size"),
+        "batch_size": _batch_size(sweep.batch_size),
         "dataset": None if sweep.preset else dataset_of(sweep.data, sweep.dataset, sweep.reference),
         "data": None,
         "metrics": parsed_metrics(sweep.metrics),
@@ -73,7 +73,7 @@ def _as_text(sweep: Sweep) -> Sweep:
     for name in ("data", "dataset", "recipe", "preset", "reference", "labels"):
         if not isinstance(value := getattr(sweep, name), str | None):
             raise InputError(f"--{name} takes a name, not {value!r}.")
-    for name in ("timing", "quality", "compile", "download", "save_images"):
+    for name in ("timing", "quality", "compile", "cuda_graph", "cudnn_benchmark", "download", "save_images"):
         if not isinstance(value := getattr(sweep, name), bool):
             raise InputError(f"{name} is True or False, not {value!r}.")
     if sweep.labels not in LABELS:
@@ -92,6 +92,9 @@ def _for_exact_data(sweep: CheckedSweep) -> CheckedSweep:
         "--weights": sweep.weights,
         "--reference": sweep.reference,
         "--compile": sweep.compile,
+        "--cuda-graph": sweep.cuda_graph,
+        "--cudnn-benchmark": sweep.cudnn_benchmark,
+        "--batch-size auto": sweep.batch_size == AUTO,
         "--no-quality": not sweep.quality,
         "--guidance": sweep.guidance,
         "--model": any(map(get_model, sweep.model or ())),
@@ -122,7 +125,7 @@ def _reject_idle_options(sweep: Sweep) -> None:
 def _check_values(sweep: CheckedSweep) -> None:
     if not 2 <= sweep.samples <= IMAGES_PER_BLOCK:
         raise InputError(f"--samples must lie between 2 and {IMAGES_PER_BLOCK}, not {sweep.samples}.")
-    if sweep.batch_size < 1:
+    if sweep.batch_size != AUTO and int(sweep.batch_size) < 1:
         raise InputError(f"--batch-size must be at least 1, not {sweep.batch_size}.")
     if sweep.dtype not in DTYPES:
         raise InputError(f"No dtype is named {sweep.dtype!r}. {nearest(sweep.dtype, DTYPES)}")
@@ -220,6 +223,15 @@ def _seeds(value: Counts) -> tuple[int, ...]:
             raise InputError(f"--seeds must be below {BLOCKS}, not {max(start, end)}.")
         seeds += range(start, end + 1)
     return _unique(seeds, "--seeds")
+
+
+def _batch_size(value: int | str) -> int | str:
+    if isinstance(value, str) and value.strip() == AUTO:
+        return AUTO
+    try:
+        return _whole(value, "--batch-size")
+    except InputError as error:
+        raise InputError(f"--batch-size takes a whole number or {AUTO}, not {value!r}.") from error
 
 
 def _whole(text: str | int, option: str) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+AUTO = "auto"  # as a batch size
 Texts = Sequence[str] | str
 Counts = Sequence[int] | str | int
 
@@ -91,14 +92,22 @@ class Sweep:
         default=None,
         metadata={"help": "Seed blocks, as in 0-4; several give an interval.", "metavar": "K,...", "shown": "0"},
     )
-    batch_size: int = field(default=256, metadata={"help": "Images at a time.", "metavar": "N"})
+    batch_size: int | str = field(
+        default=256, metadata={"help": "Images at a time; auto is the most that fit into memory.", "metavar": "N"}
+    )
     metrics: Texts | None = field(
         default=None,
         metadata={"help": "Quality metrics; see `bench list metrics`.", "metavar": "NAMES", "shown": "fid,novelty"},
     )
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1, ..."})
-    dtype: str = field(default="float32", metadata={"help": "Of the network: float32, bfloat16, float16."})
+    dtype: str = field(default="float32", metadata={"help": "Of the network: float32, tf32, bfloat16, float16."})
     compile: bool = field(default=False, metadata={"help": "Run the network through torch.compile."})
+    cuda_graph: bool = field(
+        default=False, metadata={"help": "Record a sampling run as one CUDA graph, and replay it for every batch."}
+    )
+    cudnn_benchmark: bool = field(
+        default=False, metadata={"help": "Let cuDNN time its algorithms; the last bits may then differ between runs."}
+    )
     output: str | Path | None = field(
         default=None, metadata={"help": "Run directory.", "metavar": "DIR", "shown": "the same for the same command"}
     )

@@ -12,17 +12,18 @@ from samplerbench.methods import TunedGrid, get_recipe, is_grid_file
 from samplerbench.metrics.scoring import Scorer, SpeedOnly
 from samplerbench.networks.checkpoints import load_network, random_network
 from samplerbench.networks.conditioned import reconditioned
-from samplerbench.networks.devices import DTYPES, pick_device
+from samplerbench.networks.devices import DTYPES, layout_for, measuring_device, require_cuda
 from samplerbench.networks.guides import with_guides
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.networks.model import get_model, load_model
 from samplerbench.networks.teachers import with_teachers
 from samplerbench.sampling.breakdown import Breakdown
+from samplerbench.sampling.largest_batch import largest_batch
 from samplerbench.store.provenance import environment, fingerprint
 from samplerbench.sweep.dealing import places
 from samplerbench.sweep.jobs import Job, expand
 from samplerbench.sweep.normalise import normalise
-from samplerbench.sweep.options import CheckedSweep, Sweep
+from samplerbench.sweep.options import AUTO, CheckedSweep, Sweep
 from samplerbench.sweep.shard import Shard
 
 
@@ -30,7 +31,7 @@ from samplerbench.sweep.shard import Shard
 class Prepared:
     """Everything that a sweep needs: its jobs, the networks they run on by recipe, and how their images are scored.
 
-    notes: what to say of it before it runs.
+    notes: what to say of it before it runs. found_batch: the largest batch, where an earlier session has found it.
     """
 
     sweep: CheckedSweep
@@ -39,6 +40,7 @@ class Prepared:
     networks: Mapping[str, LoadedNetwork]
     scorer: Scorer | SpeedOnly
     notes: Sequence[str] = ()
+    found_batch: int | None = None
 
     def network(self, job: Job) -> LoadedNetwork:
         """The network of a job."""
@@ -63,7 +65,7 @@ class Prepared:
     @property
     def samples(self) -> int:
         """Images per seed block; without quality, those of a batch."""
-        return self.sweep.samples if self.sweep.quality else self.sweep.batch_size
+        return self.sweep.samples if self.sweep.quality else self._batch_size
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -73,7 +75,29 @@ class Prepared:
     @property
     def batch_size(self) -> int:
         """Images at a time."""
-        return min(self.sweep.batch_size, self.samples)
+        return min(self._batch_size, self.samples)
+
+    @property
+    def settled(self) -> CheckedSweep:
+        """The sweep, with a number as its batch size."""
+        return replace(self.sweep, batch_size=self._batch_size)
+
+    @cached_property
+    def _batch_size(self) -> int:
+        """As asked for. `auto` is the largest that every cell can run: one for all, so that their times compare."""
+        size = self.sweep.batch_size
+        return self.found_batch or self._largest_batch() if size == AUTO else int(size)
+
+    def _largest_batch(self) -> int:
+        jobs = [job for job in self.jobs if not (job.skip or job.fault)]
+        one_of_each = {(job.recipe, job.sampler.guidance): job for job in jobs}.values()
+        runs = [(job.sampler, self.network(job)) for job in one_of_each]
+        return largest_batch(runs, self.device, self.sweep.samples if self.sweep.quality else None)
+
+    @property
+    def layout(self) -> str:
+        """The memory layout of the networks that samplerbench has trained."""
+        return str(layout_for(self.device, DTYPES[self.sweep.dtype])).removeprefix("torch.")
 
 
 def prepare(options: Sweep, spent: Breakdown | None = None) -> Prepared:
@@ -82,7 +106,9 @@ def prepare(options: Sweep, spent: Breakdown | None = None) -> Prepared:
     spent: where the time of scoring will be booked.
     """
     sweep = normalise(options)
-    device = pick_device(sweep.device)
+    device = measuring_device(sweep.device, sweep.dtype, sweep.cudnn_benchmark)
+    if sweep.cuda_graph:
+        require_cuda(device, "--cuda-graph")
     models = load_models(sweep, device)
     jobs = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
     whole = _prepare_all(sweep, jobs, models, device, spent)

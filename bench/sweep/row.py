@@ -16,6 +16,7 @@ from samplerbench.metrics.scoring import summarise
 from samplerbench.networks.closed_form import one_thread
 from samplerbench.sampling import reference
 from samplerbench.sampling.breakdown import FILES, SOLUTIONS
+from samplerbench.sampling.cuda_graph import cuda_graph
 from samplerbench.sampling.measure import PICTURED, Measurement, measure
 from samplerbench.store.columns import joined
 from samplerbench.store.provenance import commit, fingerprint, utc_now
@@ -23,6 +24,7 @@ from samplerbench.store.run_directory import Arrays, RunDirectory, teacher_stem
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.command import command_of, relative, sources_of
 from samplerbench.sweep.jobs import Job
+from samplerbench.sweep.options import CheckedSweep
 from samplerbench.sweep.prepare import Prepared
 
 
@@ -39,6 +41,8 @@ def measure_row(
     try:
         if job.fault:
             raise job.fault
+        if row["cuda_graph"] == "true":
+            found.capture = cuda_graph
         with one_thread() if prepared.network(job).exact else nullcontext():
             scores = _measure(job, prepared, store, found, str(row["cell"]))
             with found.spent.part(SOLUTIONS):
@@ -106,17 +110,25 @@ def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
         "dtype": sweep.dtype,
         "batch_size": prepared.batch_size,
         "compiled": str(sweep.compile).lower(),
+        "cuda_graph": _cuda_graph(job, sweep),
         **network.origin.cost.columns,
         "environment": fingerprint(prepared.environment),
         "status": "ok",
         "error": "",
         "cell": cell_key(job, prepared),
         "protocol": prepared.protocol,
-        "command": command_of(job, sweep),
+        "command": command_of(job, prepared.settled),
         "weights": "; ".join(f"{name}: {source}" for name, source in sources_of(network).items()),
         "commit": commit(),
         "utc": utc_now(),
     }
+
+
+def _cuda_graph(job: Job, sweep: CheckedSweep) -> str:
+    """Whether the cell runs as a CUDA graph: true, false if its method reads states, or empty if none is asked for."""
+    if not sweep.cuda_graph or job.skip or job.fault:
+        return ""
+    return str(not job.sampler.reads_states).lower()
 
 
 def _as_text(speed: Mapping[str, object]) -> dict[str, object]:

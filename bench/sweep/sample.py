@@ -11,7 +11,7 @@ from samplerbench.errors import InputError
 from samplerbench.methods import METHODS, Sampler
 from samplerbench.networks.checkpoints import load_network
 from samplerbench.networks.conditioned import reconditioned
-from samplerbench.networks.devices import pick_device
+from samplerbench.networks.devices import measuring_device
 from samplerbench.networks.guides import with_guides
 from samplerbench.networks.loaded import LoadedNetwork
 from samplerbench.sampling.generate import generate_batches
@@ -38,7 +38,7 @@ def draw_images(options: SampleOptions) -> Drawn:
     Raises InputError, SpecError or CheckpointError for what cannot be drawn.
     """
     sweep = _sweep(options)
-    device = pick_device(sweep.device)
+    device = measuring_device(sweep.device)
     models = load_models(sweep, device)
     job = _only_job(sweep, models)
     network = _network(job, models, sweep, device)

@@ -11,7 +11,7 @@ from samplerbench.data.files import FileData, Labelled
 from samplerbench.errors import InputError
 from samplerbench.methods import split_specs
 from samplerbench.metrics.scoring import Scorer, summarise
-from samplerbench.networks.devices import pick_device
+from samplerbench.networks.devices import measuring_device
 from samplerbench.sampling.measure import PICTURED, Batch
 from samplerbench.store.provenance import commit, environment, fingerprint, utc_now
 from samplerbench.store.repository import repository
@@ -28,7 +28,7 @@ class Scoring:
     """Images made ready to be scored. Raises InputError, SpecError or CheckpointError for wrong input."""
 
     def __init__(self, options: ScoreOptions):
-        self.options, self.device = options, pick_device(options.device)
+        self.options, self.device = options, measuring_device(options.device)
         self.spec = dataset_of(options.data, None, options.reference)
         self.blocks = list(_blocks(options.images, options.samples))
         dataset = DATASETS.get(self.spec).of_shape(self.blocks[0].images.shape[1:])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from torch import nn
@@ -16,12 +16,13 @@ from samplerbench.store.protocol import differences
 from samplerbench.store.provenance import commit, utc_now
 from samplerbench.store.repository import repository
 from samplerbench.store.run_directory import RunDirectory, read_facts
+from samplerbench.store.sessions import found_batch
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.command import own_command, relative, sources_of
 from samplerbench.sweep.dealing import identity, steps_of
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.normalise import default_output
-from samplerbench.sweep.options import Sweep
+from samplerbench.sweep.options import AUTO, Sweep
 from samplerbench.sweep.prepare import prepare
 from samplerbench.sweep.row import measure_row
 from samplerbench.sweep.shard import placed
@@ -71,6 +72,10 @@ class Session:
         sweep = self.prepared.sweep
         folder = placed(Path(sweep.output or default_output(sweep)), sweep.shard)
         self.store = RunDirectory(folder, dict.fromkeys([*registered, *measured]))
+        if sweep.batch_size == AUTO:
+            before = read_facts(folder) if self.store.described else {}
+            self.prepared = replace(self.prepared, found_batch=found_batch(before, self._asked()))
+            _ = self.prepared.settled  # found now, while nothing else needs the memory
         self.pending = self._pending()
 
     def execute(self) -> Iterator[Note | CellStarted | CellFinished]:
@@ -130,11 +135,10 @@ class Session:
     def facts(self) -> dict[str, object]:
         """What run.json records: the request, the environment, the hashes, the metrics' columns."""
         prepared = self.prepared
-        sweep = {field.name: getattr(prepared.sweep, field.name) for field in fields(Sweep)}
         facts: dict[str, object] = {
             "command": own_command("samplerbench.run"),
-            "sweep": {name: relative(value) if name in PATHS and value else value for name, value in sweep.items()},
-            "environment": prepared.environment,
+            **self._asked(),
+            "layout": prepared.layout,
             "checkpoints": {key: text for each in prepared.networks.values() for key, text in sources_of(each).items()},
             "grids": prepared.grid_files,
             "protocol": prepared.protocol,
@@ -145,7 +149,15 @@ class Session:
             "utc": utc_now(),
             "planned": self.planned(),
         }
+        if prepared.sweep.batch_size == AUTO:
+            facts["batch_size"] = prepared.settled.batch_size
         return facts | ({"suite": dict(self.suite)} if self.suite else {})
+
+    def _asked(self) -> dict[str, dict]:
+        """What is asked for, and of which machine."""
+        sweep = {field.name: getattr(self.prepared.sweep, field.name) for field in fields(Sweep)}
+        asked = {name: relative(value) if name in PATHS and value else value for name, value in sweep.items()}
+        return {"sweep": asked, "environment": self.prepared.environment}
 
     def planned(self) -> dict[str, int]:
         """The cells of this sweep by key, each with its steps, by which `bench status` estimates the time.

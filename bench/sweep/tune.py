@@ -12,7 +12,7 @@ from samplerbench.data.dataset import DATASETS
 from samplerbench.errors import InputError, writing
 from samplerbench.methods import TunedGrid, unmet
 from samplerbench.networks.checkpoints import load_network
-from samplerbench.networks.devices import pick_device
+from samplerbench.networks.devices import measuring_device
 from samplerbench.sampling.generate import generate
 from samplerbench.sampling.noise import HOLDOUT, SEARCH, ImageNoise
 from samplerbench.statistics import half_width
@@ -65,7 +65,7 @@ class Tuning:
         )  # fmt: skip
         if len(sweep.model or ()) > 1:
             raise InputError("A grid is tuned for one network: give --model one spec.")
-        device = pick_device(sweep.device)
+        device = measuring_device(sweep.device)
         models = load_models(sweep, device)
         found = expand(sweep, {spec: network.parametrisation for spec, network in models.items()})
         jobs = list({job.sampler.steps: job for job in found}.values())

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from samplerbench.methods.core.contract import UNANNOUNCED, Limit, checked_states
+from samplerbench.methods.core.contract import FAULTS, UNANNOUNCED, Limit, checked_states
 from samplerbench.methods.core.field import Field
 from samplerbench.methods.core.guidance.base import Guidance, Guides
 from samplerbench.methods.core.method import Method
@@ -91,6 +91,21 @@ class Sampler:
         Evaluations of a guidance's weaker network count; gradients of a classifier do not.
         Raises ContractError if the method is defective, and whatever it raises.
         """
+        return self._run_dry("cpu")
+
+    @cached_property
+    def reads_states(self) -> bool:
+        """Whether the host reads values of states, as an adaptive method does to choose its next step.
+
+        Such a run can't be recorded as a CUDA graph. It fails on the meta device, whose tensors have no values.
+        """
+        try:
+            self._run_dry("meta")
+        except FAULTS:
+            return True
+        return self.method.adaptive
+
+    def _run_dry(self, device: str) -> DryRun:
         calls, draws, limit = 0, 0, Limit(str(self.method), (1, 1, 1), UNANNOUNCED)
 
         def net(x: Tensor, *_: Tensor | None) -> Tensor:
@@ -105,11 +120,11 @@ class Sampler:
             return torch.zeros_like(x)
 
         outputs = self.recipe.outputs
-        label = torch.zeros(1, dtype=torch.int64)
+        label = torch.zeros(1, dtype=torch.int64, device=device)
         field = replace(self.recipe.field(net, self.recipe.modules()), path=self.path, label=label)
         guides = Guides(lambda x, _: x.flatten(1), weak=field)
         with torch.inference_mode(False):  # in which changes in place would go unnoticed
-            self.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64), noise, guides)
+            self.sample(field, torch.zeros(1, 1, 1, 1, dtype=torch.float64, device=device), noise, guides)
         return DryRun(calls, draws)
 
     def with_steps(self, steps: int | None) -> "Sampler":

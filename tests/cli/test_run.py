@@ -72,6 +72,15 @@ def test_the_default_folder_is_the_same_for_the_same_command(invoke):
     assert folder.name.startswith("digits-")
 
 
+@pytest.mark.parametrize("option", ["--cuda-graph", "--cudnn-benchmark", "--dtype tf32"])
+def test_what_needs_a_gpu_is_refused_without_one(option, invoke):
+    result = invoke(*ONE, "--device", "cpu", *option.split())
+    assert result.exit_code == 2
+    assert (
+        result.stderr.splitlines()[-1] == f"Error: {option} needs an NVIDIA GPU, and the device is cpu: leave it out."
+    )
+
+
 def test_too_few_samples_for_the_covariance_are_pointed_out(invoke):
     result = invoke("run", "--methods", "ddim", "--steps", "1", "--samples", "40", "--no-timing", "--output", "run")
     assert result.exit_code == 0

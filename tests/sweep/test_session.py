@@ -164,3 +164,37 @@ def test_a_network_is_warmed_up_for_its_first_cell_alone(options, monkeypatch):
     monkeypatch.setattr("samplerbench.sampling.measure.warm_up", lambda *given: warmed.append(given) or [0.0])
     samplerbench.run(methods="ddim,flow", **options | {"steps": "1,2", "timing": True})
     assert len(warmed) == 2, "ddpm's network and flow's"
+
+
+def test_the_largest_batch_is_kept_and_the_same_command_resumes(options, monkeypatch):
+    found = iter([24, 7])  # another program has taken memory in the meantime
+    monkeypatch.setattr("samplerbench.sweep.prepare.largest_batch", lambda *_: next(found))
+    auto = options | {"batch_size": "auto"}
+    first = Session(Sweep(methods="ddim,flow", **auto))
+    monkeypatch.setattr(first, "_pending", lambda: first.jobs[:1])  # it is ended after a cell
+    list(first.execute())
+    second = Session(Sweep(methods="ddim,flow", **auto))
+    assert [str(job.sampler.method) for job in second.pending] == ["flow"]
+    list(second.execute())
+    rows = second.store.frame()
+    assert rows["batch_size"].tolist() == [24, 24]
+    assert "--batch-size 24" in rows["command"][0]
+    assert Session(Sweep(methods="ddim,flow", **auto)).pending == []
+    assert next(found) == 7, "it was not looked for again"
+    facts = read_facts(Path(options["output"]))
+    assert (facts["batch_size"], facts["layout"]) == (24, "channels_last")
+
+
+def test_cells_are_replayed_where_their_methods_allow_it(options, monkeypatch):
+    monkeypatch.setattr("samplerbench.sweep.prepare.require_cuda", lambda *_: None)
+    monkeypatch.setattr("samplerbench.sweep.row.cuda_graph", lambda run, device: run)
+    methods = "ddpm,flow[solver=dopri5,rtol=0.1,atol=0.1]"
+    plain = Session(Sweep(methods=methods, **options))
+    list(plain.execute())
+    session = Session(Sweep(methods=methods, cuda_graph=True, **options | {"output": "graphs"}))
+    list(session.execute())
+    frame, expected = session.store.frame(), plain.store.frame()
+    assert frame["cuda_graph"].tolist() == ["true", "false"]
+    assert expected["cuda_graph"].tolist() == ["", ""]
+    assert frame["fid"].tolist() == expected["fid"].tolist()
+    assert frame["nfe"].tolist() == expected["nfe"].tolist()
