@@ -1,4 +1,4 @@
-"""What share of the pairs of methods is told apart: `python pairs.py RUN...`, runs of several seed blocks at one budget.
+"""The share of pairs of methods that are told apart: `python pairs.py RUN...`, each of several seed blocks.
 
 A pair is told apart if the 95 % interval of its paired difference in FID over the seed blocks excludes zero. Without a
 correction for the number of pairs, one in twenty would be told apart by chance.
