@@ -27,7 +27,7 @@ DTYPES = ("float32", "bfloat16")
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps; auto: a GPU if there is one."
 )
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="Of the networks.")
-@click.option("--budget", type=click.FloatRange(min=0), default=10.0, show_default=True,
+@click.option("--budget", type=click.FloatRange(min=0), default=6.0, show_default=True,
               help="Seconds after which no further round of a comparison begins; four are timed anyway.")  # fmt: skip
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=HERE,
               help="Where to write peers.csv, peers.md and peers.svg.  [default: results/performance]")  # fmt: skip
@@ -73,6 +73,7 @@ def main(names: tuple[str, ...], device: str, dtype: str, budget: float, output:
         for row in rows(name, request):
             found.append(row)
             click.echo(_line(row), err=True)
+        if found:
             write(found, facts, output)
     if not found:
         click.echo("No peer of these sections is installed: pip install 'samplerbench[peers]'.", err=True)

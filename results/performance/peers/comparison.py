@@ -89,10 +89,13 @@ class Comparison:
 def ratio_columns(ratios: np.ndarray) -> dict[str, float]:
     """The trimmed mean of the rounds' ratios with its 95 % interval, their median, and how many there are.
 
-    The median has no interval below six rounds, more than slow work is timed for.
+    In logarithms, so that it is the same whichever side is the denominator. The median has no interval below six
+    rounds, more than slow work is timed for.
     """
-    mean, half = trimmed(ratios).mean, half_width_of_trimmed(ratios)
+    logs = np.log(ratios)
+    mean, half = trimmed(logs).mean, half_width_of_trimmed(logs)
+    low, middle, high = np.exp((mean - half, mean, mean + half))
     return {
-        "ratio": mean, "ratio_low": mean - half, "ratio_high": mean + half,
+        "ratio": float(middle), "ratio_low": float(low), "ratio_high": float(high),
         "ratio_median": float(np.median(ratios)), "rounds": len(ratios),
     }  # fmt: skip

@@ -21,8 +21,10 @@ SHOWN = {
     "ours_images_per_s": "ours (images/s)", "peer_images_per_s": "peer (images/s)", "times": "times as fast (95 %)",
     "rounds": "rounds",
 }  # fmt: skip
+PER_IMAGE = ("ours_images_per_s", "peer_images_per_s")
 MEMORY = {"work": "work", "peer": "by", "mb_few": "few (MB)", "mb_many": "many (MB)", "ratio": "ratio"}
-ROW, GAP = 0.22, 1.0  # inches: of a line of the chart, and of a panel's title and axis
+ROW, GAP = 0.25, 1.0  # inches: of a line of the chart, and of a panel's title and axis
+APART = 0.15  # of a line: between the points of peers
 
 
 def write(rows: list[dict], facts: Mapping[str, str], folder: Path) -> None:
@@ -39,8 +41,8 @@ def _markdown(frame: pd.DataFrame, facts: Mapping[str, str]) -> str:
     parts = [
         "# This suite and its peers",
         "Timed in turn in one process, with the same weights, noise and batch; the order is reversed every round. "
-        "Ratios are the peer's time over ours, above 1 where this suite is faster: the mean over rounds, without a "
-        "fifth of them at either end, and its 95 % interval. Seconds are medians.",
+        "Ratios are the peer's time over ours, above 1 where this suite is faster: their geometric mean over rounds, "
+        "without a fifth at either end, and its 95 % interval. Seconds are medians.",
         "\n".join(f"- {name}: {value}" for name, value in facts.items()),
     ]
     for section, rows in frame.groupby("section", sort=False):
@@ -54,7 +56,9 @@ def _table(section: str, rows: pd.DataFrame) -> str:
     if section == "memory":
         return _text(rows, MEMORY).to_markdown(index=False)
     times = [f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})" for row in rows.itertuples()]
-    return _text(rows.assign(times=times), SHOWN).to_markdown(index=False)
+    left_out = PER_IMAGE if section == "sampler" else ()  # which makes no images
+    headings = {name: text for name, text in SHOWN.items() if name not in left_out}
+    return _text(rows.assign(times=times), headings).to_markdown(index=False)
 
 
 def _text(rows: pd.DataFrame, headings: Mapping[str, str]) -> pd.DataFrame:
@@ -73,10 +77,10 @@ def _chart(frame: pd.DataFrame) -> Figure:
     grid = figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0]
     for axes, (section, rows) in zip(grid, panels, strict=True):
         places = {line: place for place, line in enumerate(reversed(rows["line"].unique()))}
-        for peer, each in rows.groupby("peer", sort=False):
-            reach = [each["ratio"] - each["ratio_low"].clip(lower=1e-3), each["ratio_high"] - each["ratio"]]
-            axes.errorbar(each["ratio"], each["line"].map(places), xerr=reach, fmt="o", markersize=4, capsize=2,
-                          color=colours[peer], label=peer)  # fmt: skip
+        for index, (peer, each) in enumerate(rows.groupby("peer", sort=False)):
+            reach = [each["ratio"] - each["ratio_low"], each["ratio_high"] - each["ratio"]]
+            axes.errorbar(each["ratio"], each["line"].map(places) - APART * index, xerr=reach, fmt="o", markersize=4,
+                          capsize=2, color=colours[peer], label=peer)  # fmt: skip
         axes.axvline(1, color="#888888", linewidth=1)
         axes.set_xscale("log")
         axes.set_yticks([*places.values()], [*places], fontsize=7)
