@@ -32,13 +32,13 @@ def parameters(net: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-@pytest.mark.parametrize("whose", ["ours", "diffusers"])
+@pytest.mark.parametrize("whose", ["ours", "compiled", "diffusers"])
 @pytest.mark.parametrize(("preset", "batch"), [("digits", 256), ("digits", 1), ("mnist5k", 64)])
 def test_forward(benchmark, preset, batch, whose):
     config = PRESETS[preset]
     net, other = ours(config), theirs(config, GROUPS[preset])
     assert parameters(other) == pytest.approx(parameters(net), rel=3e-4)
-    net = net if whose == "ours" else other
+    net = {"ours": net, "compiled": torch.compile(net), "diffusers": other}[whose]
     x = torch.randn(batch, config.image_channels, config.resolution, config.resolution)
     t, label = torch.rand(batch), torch.zeros(batch, dtype=torch.long)
     with torch.inference_mode():

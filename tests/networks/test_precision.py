@@ -4,7 +4,6 @@ The tolerances are root mean squares, relative to that of the prediction. A GPU'
 tests/sampling/test_cuda_graph.py as far as a CPU can run them.
 """
 
-import shutil
 from copy import deepcopy
 
 import pytest
@@ -26,7 +25,7 @@ def net():
 
 def faster(net: UNet, way: str) -> UNet:
     if way == "compile":
-        return torch.compile(net)
+        return torch.compile(net, backend="aot_eager")  # all but the C++ compiler, which takes minutes
     if way == "bfloat16":
         return deepcopy(net).bfloat16()
     return deepcopy(net).to(memory_format=getattr(torch, way))
@@ -35,8 +34,6 @@ def faster(net: UNet, way: str) -> UNet:
 @pytest.mark.parametrize("way", TOLERANCE)
 @torch.inference_mode()
 def test_it_predicts_what_float32_does(way, net):
-    if way == "compile" and not shutil.which("g++"):
-        pytest.skip("torch.compile needs a C++ compiler")
     generator = torch.Generator().manual_seed(1)
     x, t = torch.randn(4, 1, 8, 8, generator=generator), torch.rand(4, generator=generator)
     label, expected = torch.arange(4), net(x, t, torch.arange(4))
