@@ -12,8 +12,7 @@ from samplerbench.sampling.noise import ImageNoise
 from samplerbench.sampling.probes import uncompiled
 from samplerbench.sampling.timing import PeakMemory
 
-# Beyond these, a batch is no faster by the image: a CPU has long been busy, and the noise of a batch for a GPU is drawn
-# on the CPU, image by image.
+# So many images keep a CPU busy, and the noise of a batch for a GPU is drawn on the CPU, image by image.
 MOST_ON_CPU, MOST = 1024, 2**14
 STEPS = 3  # of a trial, which a multistep method fills its history in
 PRECISION = 8  # the size is found to one part in so many

@@ -93,7 +93,7 @@ class Sweep:
         metadata={"help": "Seed blocks, as in 0-4; several give an interval.", "metavar": "K,...", "shown": "0"},
     )
     batch_size: int | str = field(
-        default=256, metadata={"help": "Images at a time; auto is the most that fit into memory.", "metavar": "N"}
+        default=256, metadata={"help": "Images at a time; auto: all that fit.", "metavar": "N"}
     )
     metrics: Texts | None = field(
         default=None,
@@ -102,11 +102,9 @@ class Sweep:
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1, ..."})
     dtype: str = field(default="float32", metadata={"help": "Of the network: float32, tf32, bfloat16, float16."})
     compile: bool = field(default=False, metadata={"help": "Run the network through torch.compile."})
-    cuda_graph: bool = field(
-        default=False, metadata={"help": "Record a sampling run as one CUDA graph, and replay it for every batch."}
-    )
+    cuda_graph: bool = field(default=False, metadata={"help": "Replay a whole sampling run as one CUDA graph."})
     cudnn_benchmark: bool = field(
-        default=False, metadata={"help": "Let cuDNN time its algorithms; the last bits may then differ between runs."}
+        default=False, metadata={"help": "Let cuDNN time its algorithms, and take the fastest."}
     )
     output: str | Path | None = field(
         default=None, metadata={"help": "Run directory.", "metavar": "DIR", "shown": "the same for the same command"}
