@@ -9,7 +9,7 @@ from samplerbench.cli.events import Bar, Event, State
 from samplerbench.cli.group import INTERRUPTED
 from samplerbench.cli.options import options_of
 from samplerbench.cli.progress import show
-from samplerbench.sweep.options import LikelihoodOptions
+from samplerbench.sweep.likelihood_options import LikelihoodOptions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -82,7 +82,7 @@ class Measurement:
     """The measured facts of one cell.
 
     pictured: uint8 (n, C, H, W), the first images of the first seed block.
-    evaluations: network evaluations per image, of each batch.
+    evaluations: network evaluations per image, of each scored batch; of each timed one if none is scored.
     redraw_difference: the largest difference between pixels of an image that was drawn twice.
     spent: where the wall time went, also of other cells. warm: the networks that those have warmed up.
     scorer_mb: memory on the GPU that belongs to scoring.
@@ -188,9 +188,12 @@ def measure(
             if found.pictured is None:
                 found.pictured = displayed(batch.images[: min(kept, PICTURED)]).cpu()
             yield _first(batch, kept)
+    scored = len(found.evaluations)
     while timing and found.needs_another_round():
         found.progress.extend(each)
         _batch(sampler, network, 0, 0, found, timing, memory)
+    if scored:  # a count must not depend on how many rounds this machine needs
+        del found.evaluations[scored:]
     if timing:
         found.peak_memory_mb = memory.megabytes
         found.gflops_per_image = gflops_each * found.nfe + decoder_gflops(network)

@@ -25,7 +25,7 @@ from samplerbench.sampling.noise import LIKELIHOOD, ImageNoise
 from samplerbench.sampling.timing import timed
 from samplerbench.store.provenance import commit, environment, utc_now
 from samplerbench.sweep.command import own_command
-from samplerbench.sweep.options import LikelihoodOptions
+from samplerbench.sweep.likelihood_options import LikelihoodOptions
 
 ESTIMATORS = ("ode", "bound", "exact")
 DEFAULT, DEFAULT_EXACT = "ode,bound", "ode,exact"

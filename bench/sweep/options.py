@@ -109,6 +109,30 @@ class Sweep:
             "metavar": "I/N",
         },
     )
+    workers: str | int = field(
+        default=1,
+        metadata={
+            "help": "Processes that measure: auto for one per GPU, or N, among which the cores are divided; see "
+            "docs/scale.md.",
+            "metavar": "N|auto",
+            "shown": "1",
+        },
+    )
+    engine: str = field(
+        default="local",
+        metadata={"help": "Where the workers run: local, or ray for a cluster.", "metavar": "NAME"},
+    )
+    address: str | None = field(
+        default=None,
+        metadata={"help": "With --engine ray: join the cluster at this address.", "metavar": "HOST:PORT"},
+    )
+    cell_timeout: float | None = field(
+        default=None,
+        metadata={
+            "help": "Stop a seed block or a timing after so many seconds; its cell fails.",
+            "metavar": "SECONDS",
+        },
+    )
     save_images: bool = field(
         default=False, metadata={"help": "Keep all images, as images/CELL-BLOCK.npy in the run directory."}
     )
@@ -155,12 +179,14 @@ class CheckedSweep(Sweep):
     output: str | None = None
 
 
-def _as_in_run(name: str, **changes: str) -> Any:
+def as_in_run(name: str, **changes: str) -> Any:
     """The option of that name as `bench run` has it."""
     same = Sweep.__dataclass_fields__[name]
     return field(default=same.default, metadata={**same.metadata, **changes})
 
 
+# Options on where and how a sweep is measured: its results do not depend on them.
+HOW = ("shard", "workers", "engine", "address", "cell_timeout")
 SEED = {"help": "Seed block of the noise.", "min": 0, "max": 4095}
 
 
@@ -188,7 +214,7 @@ class SampleOptions:
         default=None,
         metadata={"help": "Run on this recipe's checkpoint instead of the method's default.", "metavar": "NAME"},
     )
-    condition: str | None = _as_in_run("condition")
+    condition: str | None = as_in_run("condition")
     grid: str | None = field(
         default=None,
         metadata={"help": "Time grid, or a file of `bench tune`.", "metavar": "NAME", "shown": "the method's"},
@@ -197,8 +223,8 @@ class SampleOptions:
         default=None,
         metadata={"help": "As in 2 (classifier-free), cfg[weight=2,high=1], auto, classifier.", "metavar": "W"},
     )
-    device: str = _as_in_run("device")
-    weights: str | None = _as_in_run("weights")
+    device: str = as_in_run("device")
+    weights: str | None = as_in_run("weights")
 
 
 @dataclass(frozen=True)
@@ -206,22 +232,22 @@ class ScoreOptions:
     """The options of `bench score`. None means not given."""
 
     images: str = field(metadata={"metavar": "IMAGES"})
-    data: str | None = _as_in_run("data", shown="--reference")
-    reference: str | None = _as_in_run("reference")
-    metrics: str | None = _as_in_run("metrics")
+    data: str | None = as_in_run("data", shown="--reference")
+    reference: str | None = as_in_run("reference")
+    metrics: str | None = as_in_run("metrics")
     samples: int | None = field(
         default=None,
         metadata={"help": "Images in a seed block; more are further blocks.", "shown": "all of a source", "min": 2},
     )
-    labels: str = _as_in_run("labels")
+    labels: str = as_in_run("labels")
     name: str | None = field(default=None, metadata={"help": "Of the row.", "metavar": "NAME", "shown": "the file's"})
     output: str | None = field(
         default=None,
         metadata={"help": "Run directory, to which the row is added.", "metavar": "DIR", "shown": "one a protocol"},
     )
-    device: str = _as_in_run("device")
-    data_root: str | None = _as_in_run("data_root")
-    download: bool = _as_in_run("download")
+    device: str = as_in_run("device")
+    data_root: str | None = as_in_run("data_root")
+    download: bool = as_in_run("download")
 
 
 @dataclass(frozen=True)
@@ -250,44 +276,5 @@ class TuneOptions:
         default=None,
         metadata={"help": "Grid file.", "metavar": "FILE", "shown": "grids/DATASET-RECIPE-METHOD.json"},
     )
-    device: str = _as_in_run("device")
-    weights: str | None = _as_in_run("weights")
-
-
-@dataclass(frozen=True)
-class LikelihoodOptions:
-    """The options of `bench likelihood`. None means not given."""
-
-    recipes: str = field(default="ddpm,flow", metadata={"metavar": "[RECIPES]"})
-    dataset: str = field(default="digits", metadata={"help": "Whose images to measure.", "metavar": "NAME"})
-    images: int = field(default=64, metadata={"help": "Of each split: the first ones.", "min": 2})
-    estimators: str | None = field(
-        default=None,
-        metadata={
-            "help": "ode, bound, exact.",
-            "metavar": "NAMES",
-            "shown": "ode,bound; ode,exact on data with a closed form",
-        },
-    )
-    steps: int | None = field(
-        default=None, metadata={"help": "Length of the bound's chain.", "shown": "1000", "min": 1, "max": 100_000}
-    )
-    levels: int | None = field(
-        default=None,
-        metadata={
-            "help": "Of brightness, as many as pixels may have: the digits have 17.",
-            "shown": "256",
-            "min": 2,
-            "max": 256,
-        },
-    )
-    seed: int = field(default=0, metadata=SEED)
-    batch_size: int = field(default=64, metadata={"help": "Images at a time.", "min": 1})
-    output: Path | None = field(
-        default=None,
-        metadata={"help": "Where likelihood.csv goes.", "metavar": "DIR", "shown": "results/likelihood"},
-    )
-    device: str = _as_in_run("device")
-    weights: str | None = _as_in_run("weights")
-    data_root: str | None = _as_in_run("data_root")
-    download: bool = _as_in_run("download", help="Allow downloading the data set.")
+    device: str = as_in_run("device")
+    weights: str | None = as_in_run("weights")

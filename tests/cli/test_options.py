@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from samplerbench.cli.main import main
 from samplerbench.cli.options import options_of
-from samplerbench.sweep.options import LikelihoodOptions, SampleOptions, Sweep, TuneOptions
+from samplerbench.sweep.likelihood_options import LikelihoodOptions
+from samplerbench.sweep.options import SampleOptions, Sweep, TuneOptions
 from samplerbench.training.options import TrainOptions
 
 OF = {

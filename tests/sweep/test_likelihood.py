@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from samplerbench.cli.main import main
 from samplerbench.errors import InputError
 from samplerbench.sweep.likelihood import Likelihood
-from samplerbench.sweep.options import LikelihoodOptions
+from samplerbench.sweep.likelihood_options import LikelihoodOptions
 
 
 def invoke(*arguments: str):
