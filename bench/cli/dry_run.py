@@ -74,5 +74,5 @@ def _totals(found: "Plan", session: "Session") -> Iterator[str]:
     if found.pending:
         known = f"about {found.memory_mb:.0f} MB" if found.memory_mb else "unknown"
         yield f"peak memory: {known} ({device}, {found.batch_size} images at a time)"
-    yield f"time: {duration(found.seconds)}"
+    yield f"time: {duration(found.seconds)}{'' if session.in_process else ' by a single worker'}"
     yield f"output: {session.store.folder}"

@@ -15,6 +15,8 @@ from samplerbench.errors import WriteError
 if TYPE_CHECKING:
     from samplerbench.networks.loaded import LoadedNetwork
     from samplerbench.sampling.measure import CellProgress
+    from samplerbench.sweep.events import UnitsFinished
+    from samplerbench.sweep.jobs import Job
     from samplerbench.sweep.session import Session
 
 # How sources of weights are described; any other is the path of the user's own checkpoint.
@@ -43,14 +45,14 @@ def terminable() -> Iterator[None]:
 
 def _events(title: str, session: "Session", profile: bool) -> Iterator[Event]:
     """The weights in use; then a bar for the sweep, one for the running cell, and a line for each finished cell."""
+    from samplerbench.sweep.events import CellFinished, CellStarted, Note, UnitsFinished
     from samplerbench.sweep.profile import profile_cell
-    from samplerbench.sweep.session import CellFinished, CellStarted, Note
 
     if title:
         yield Line(f"{title}:")
     yield from map(Line, weights(session.prepared.networks.values()))
     yield from map(Line, session.prepared.notes)
-    total, done, name = len(session.jobs), len(session.jobs) - len(session.pending), ""
+    total, done = len(session.jobs), len(session.jobs) - len(session.pending)
     if not total:
         yield Line(f"Shard {session.prepared.sweep.shard} has no cells, since there are more shards than cells.")
     if done:
@@ -60,13 +62,14 @@ def _events(title: str, session: "Session", profile: bool) -> Iterator[Event]:
             case Note(text):
                 yield Line(text)
             case CellStarted(job, progress):
-                network = f"on {job.recipe}" if session.prepared.sweep.model else ""
-                name = ", ".join(filter(None, (str(job), network, job.sampler.grid)))
                 yield _sweep_bar(done, total)  # not before the directory is found to be free
-                yield _cell_bar(name, progress)
-            case CellFinished(row):
+                yield _cell_bar(_name(job, session), progress)
+            case UnitsFinished():
+                yield _sweep_bar(done, total)
+                yield _units_bar(event)
+            case CellFinished(row, job):
                 done += 1
-                yield _outcome(name, row, session.store.folder)
+                yield _outcome(_name(job, session), row, session.store.folder)
                 if profile and row["status"] == "ok":
                     yield from map(Line, profile_cell(session, job))
                     profile = False
@@ -79,6 +82,19 @@ def _sweep_bar(done: int, total: int) -> Bar:
 
 def _cell_bar(name: str, progress: "CellProgress") -> Bar:
     return Bar("cell", name, "evaluations", live=lambda: State(progress.evaluations, progress.expected))
+
+
+def _units_bar(event: "UnitsFinished") -> Bar:
+    """Of one phase: time that is left is the bar's own estimate."""
+    workers = f"{event.workers} worker{'s' * (event.workers > 1)}"
+    return Bar(
+        event.phase, event.phase, event.phase, State(event.done, event.total, f"{workers}, {event.per_second:.2g}/s")
+    )
+
+
+def _name(job: "Job", session: "Session") -> str:
+    network = f"on {job.recipe}" if session.prepared.sweep.model else ""
+    return ", ".join(filter(None, (str(job), network, job.sampler.grid)))
 
 
 def _outcome(name: str, row: Mapping, folder: Path) -> Line:

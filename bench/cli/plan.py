@@ -57,7 +57,11 @@ def plan(
     counts = _gpus(gpus)
     if price is not None and not 0 < price < float("inf"):
         raise InputError(f"--price is that of a GPU for an hour, above 0, and not {price:g}.")
-    request = Request(options, read_suite(suite) if suite else None, given_in(context, Sweep))
+    given = given_in(context, Sweep)
+    for name in ("workers", "engine", "address", "cell_timeout"):
+        if name in given:
+            raise InputError(f"--{name.replace('_', '-')} has no effect on a plan: --gpus gives the workers.")
+    request = Request(options, read_suite(suite) if suite else None, given)
     schedules: dict[int, list[Schedule]] = defaultdict(list)
     for title, session in request.sessions(spent):
         if not session.prepared.seeds:

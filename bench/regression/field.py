@@ -7,7 +7,7 @@ import pandas as pd
 
 from samplerbench.errors import InputError
 from samplerbench.regression.cell import cell_name
-from samplerbench.regression.rule import COST, MACHINE, Rule
+from samplerbench.regression.rule import COST, HOST, MACHINE, Rule
 from samplerbench.regression.verdicts import Status, Verdict
 from samplerbench.statistics import paired_difference, quantile, to_six_digits, trimmed_difference
 from samplerbench.store.columns import blocks, split_numbers
@@ -38,6 +38,9 @@ def _find(rule: Rule, before: pd.Series, after: pd.Series, old: float, new: floa
         return "missing", "the new run did not measure it"
     if rule.field in MACHINE and not same_machine(before, after):
         return "inconclusive", f"{old:.3g} and {new:.3g} on another machine or with other versions: not compared"
+    if rule.field in HOST and not same_host(before, after):
+        hosts = f"{before['host']} and {after['host']}"
+        return "inconclusive", f"{old:.4g} and {new:.4g} on different hosts ({hosts}): not compared"
     if rule.field not in COST:
         return _compare_blocks(rule, before, after)
     return _compare_rounds(rule, before, after) if rule.field in ROUNDS else _compare_exactly(rule, old, new)
@@ -45,7 +48,13 @@ def _find(rule: Rule, before: pd.Series, after: pd.Series, old: float, new: floa
 
 def same_machine(before: pd.Series, after: pd.Series) -> bool:
     """Whether both rows were measured on the same machine with the same versions, so that seconds compare."""
-    return before["environment"] == after["environment"] != ""
+    return before["environment"] == after["environment"] != "" and same_host(before, after)
+
+
+def same_host(before: pd.Series, after: pd.Series) -> bool:
+    """Whether both rows were timed on the same host, as far as they name one: older rows do not."""
+    hosts = {row.get("host", "") for row in (before, after)} - {""}
+    return len(hosts) < 2
 
 
 def _compare_exactly(rule: Rule, old: float, new: float) -> Found:

@@ -8,7 +8,8 @@ from samplerbench.errors import InputError, nearest
 from samplerbench.metrics.column import Better, Column
 
 COUNTED = ("nfe", "gflops_per_image")  # the same on every machine: any rise is a change of the code
-RATIOS = ("overhead_ratio", "inner_ratio")  # of times, which compare between machines
+RATIOS = ("overhead_ratio", "inner_ratio")  # of times, which transfer between machines better than seconds
+HOST = ("overhead_ratio",)  # compares within a host: bare forwards, unlike a run's own calls, feel its other work
 MACHINE = ("latency_s", "latency_p95_s", "peak_memory_mb")  # compare on one machine only
 COST = (*COUNTED, *RATIOS, *MACHINE)  # in all of them, lower is better
 

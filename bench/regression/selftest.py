@@ -28,9 +28,9 @@ from samplerbench.regression.faults import (
 from samplerbench.sampling.measure import Measurement, measure
 from samplerbench.store.columns import NAMES, typed
 from samplerbench.store.run_directory import RunDirectory
+from samplerbench.sweep.engine.serial import measure_cell
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.prepare import Prepared, prepare
-from samplerbench.sweep.row import measure_row
 
 METHOD = "ddim"
 WORSE = 0.1  # by how much `WorseImages` raises FID
@@ -107,7 +107,7 @@ def _measure(prepared: Prepared, method: Method, timed: bool) -> pd.DataFrame:
     prepared = replace(prepared, sweep=replace(prepared.sweep, timing=timed))
     job = replace(prepared.jobs[0], sampler=replace(prepared.jobs[0].sampler, method=method))
     with TemporaryDirectory() as folder:
-        row, _ = measure_row(job, prepared, RunDirectory(Path(folder)), Measurement(prepared.batch_size))
+        row, _ = measure_cell(job, prepared, RunDirectory(Path(folder)), Measurement(prepared.batch_size))
     return typed(pd.DataFrame([row]).reindex(columns=[*dict.fromkeys([*NAMES, *row])]))
 
 

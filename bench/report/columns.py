@@ -25,8 +25,8 @@ SPEED = (
     Column(
         "overhead_ratio", "overhead", "lower", "{:.3f}",
         meaning="**overhead**: latency / (NFE x one bare forward of the same network, measured in between); 1.00 is a "
-        "sampler that costs nothing itself. Unlike seconds, it compares between machines. `noisy`: its rounds vary too "
-        "much to trust it, or it is well below 1, which only a busy machine explains.",
+        "sampler that costs nothing itself. It compares within a host. `noisy`: its rounds vary too much to trust it, "
+        "it is well below 1, which only a busy machine explains, or other work of the sweep ran on its host.",
     ),
     Column(
         "inner_ratio", "inner", "lower", "{:.3f}", wide=True,

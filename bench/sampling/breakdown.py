@@ -18,6 +18,7 @@ FEATURES = "features"  # of generated and of real images
 STATISTICS = "statistics"  # distances, and all else that metrics compute of features
 SOLUTIONS = "solutions"  # metrics that run the sampler again or solve its ODE, and the images of teachers
 FILES = "files"  # rows, raw data, run.json
+WORKERS = "workers"  # waiting for them, whose own time is not split up
 PROFILE = "profile"
 REPORT = "report"
 OTHER = "other"

@@ -23,15 +23,13 @@ from samplerbench.sampling.cuda_graph import Capture, Recording
 from samplerbench.sampling.generate import Generation, Replay, asked_of, generate
 from samplerbench.sampling.noise import ImageNoise
 from samplerbench.sampling.probes import decoder_gflops, forward_inputs, gflops_per_evaluation, redraw_difference
-from samplerbench.sampling.round import Round, ratio
+from samplerbench.sampling.round import Round, is_noisy, ratio
 from samplerbench.sampling.timing import PeakMemory, timed, warm_up
-from samplerbench.statistics import half_width_of_trimmed, median_and_iqr, trimmed
+from samplerbench.statistics import median_and_iqr
 
 MIN_ROUNDS, MAX_ROUNDS = 4, 8  # timed batches; the images themselves may need more
 ENOUGH = 4.0  # seconds of timed sampling: if it holds the most rounds, that many are timed, else the fewest
 PICTURED = 16  # images of each cell that are kept
-NOISY = 0.075  # half the gate's margin: a ratio whose 95 % interval is wider is marked
-IMPOSSIBLE = 0.02  # so far below 1 is no ratio, even where a bare forward, which waits for the device, costs more
 
 
 class NotFinite(ArithmeticError):
@@ -83,7 +81,7 @@ class Measurement:
     """The measured facts of one cell.
 
     pictured: uint8 (n, C, H, W), the first images of the first seed block.
-    evaluations: network evaluations per image, of each batch.
+    evaluations: network evaluations per image, of each scored batch; of each timed one if none is scored.
     redraw_difference: the largest difference between pixels of an image that was drawn twice.
     capture: how the sampling run is recorded, to be replayed for every batch; None to run it step by step.
     spent: where the wall time went, also of other cells. warm: the networks that those have warmed up.
@@ -155,16 +153,6 @@ def rounds_for(latency: float) -> int:
     return MAX_ROUNDS if MAX_ROUNDS * latency <= ENOUGH else MIN_ROUNDS
 
 
-def is_noisy(ratios: list[float]) -> bool:
-    """Whether the 95 % interval of the mean overhead ratio is undefined, too wide, or impossible.
-
-    Too wide: by more than half the gate's margin to either side. Impossible: a sampler is no faster than its own
-    network, so an interval that lies below 1 shows a machine that other work slowed down during the bare forwards.
-    """
-    mean, half = trimmed(ratios).mean, half_width_of_trimmed(ratios)
-    return isnan(half) or half > NOISY * mean or mean + half < 1 - IMPOSSIBLE
-
-
 def measure(
     sampler: Sampler, network: LoadedNetwork, found: Measurement, samples: int, seeds: tuple[int, ...], timing: bool
 ) -> Iterator[Batch]:
@@ -192,9 +180,12 @@ def measure(
             if found.pictured is None:
                 found.pictured = displayed(batch.images[: min(kept, PICTURED)]).cpu()
             yield _first(batch, kept)
+    scored = len(found.evaluations)
     while timing and found.needs_another_round():
         found.progress.extend(each)
         _batch(sampler, network, 0, 0, found, timing, memory, replay)
+    if scored:  # a count must not depend on how many rounds this machine needs
+        del found.evaluations[scored:]
     if timing:
         found.peak_memory_mb = memory.megabytes
         found.gflops_per_image = gflops_each * found.nfe + decoder_gflops(network)

@@ -21,13 +21,13 @@ ADDED = (  # since then: older results may lack them
     "scores_per_seed latency_p95_s inner_ratio compile_s warmup_s threads noisy "
     "latency_per_round overhead_per_round inner_per_round environment own_grid "
     "teacher train_iterations train_seconds teacher_nfe command weights redraw_difference "
-    "condition network_s sampler_s decoder_s cuda_graph"
+    "condition network_s sampler_s decoder_s cuda_graph host exclusive"
 ).split()
 NAMES = DOCUMENTED + ADDED
 TEXT = (
     "method options recipe dataset grid guidance seeds device dtype compiled status error cell protocol commit utc "
     "scores_per_seed noisy latency_per_round overhead_per_round inner_per_round environment own_grid teacher command "
-    "weights condition cuda_graph"
+    "weights condition cuda_graph host exclusive"
 ).split()
 WHOLE = "resolution steps samples batch_size threads train_iterations teacher_nfe".split()
 # What makes two rows the same cell, on whatever machine they were measured.

@@ -20,10 +20,10 @@ from samplerbench.store.columns import (
     to_line,
     typed,
 )
-from samplerbench.store.images import SavedImages
 from samplerbench.store.lock import Lock, Writer
 from samplerbench.store.sessions import refuse_newer, sessions, with_seconds, with_session, wrong_facts
 from samplerbench.store.stored_rows import StoredRows, read_rows
+from samplerbench.store.units import Arrays, Units
 
 LOCK = "run.lock"
 # What a killed run leaves behind.
@@ -34,10 +34,9 @@ UNFINISHED = (
     "images/*.partial",
     "tracebacks/*.partial",
     "profile/*.partial",
+    "units/*.partial",
 )
 _WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
-
-Arrays = Mapping[str, np.ndarray]
 
 
 class RunDirectory:
@@ -45,7 +44,7 @@ class RunDirectory:
 
     A row is appended to results.csv, which takes the same time however many there are; of two rows of one cell the
     later counts, and at the end only that is left. To write, use it as a context. notes: what there is to say about
-    the state in which it was found.
+    the state in which it was found. units: the finished blocks of cells without a row.
     """
 
     def __init__(self, folder: Path, metrics: Iterable[str] = ()):
@@ -100,6 +99,8 @@ class RunDirectory:
             error.rows = self._unwritten(row)
             raise
         self._outdated |= self._keep(dict(row))
+        if row["status"] == "ok":  # a failed cell is tried again, and then needs only its other blocks
+            self.units.remove(str(row["cell"]))
 
     def write(self) -> None:
         """Write results.csv as a whole, unless it is as it should be. Raises WriteError."""
@@ -110,6 +111,13 @@ class RunDirectory:
                 replace(self.path, text)
             self.path.open("r+b").close()  # a file that cannot be appended to is found now
         self._outdated = False
+
+    def arrange(self, cells: Iterable[str]) -> None:
+        """Put the rows of these cells last and in this order, in results.csv at the end."""
+        for cell in cells:
+            if cell in self.rows:
+                self.rows[cell] = self.rows.pop(cell)
+        self._outdated = True
 
     def frame(self) -> pd.DataFrame:
         """All rows, with the documented columns and types."""
@@ -143,10 +151,6 @@ class RunDirectory:
             replace(path, trace)
         return path
 
-    def images(self, cell: str, samples: int) -> SavedImages:
-        """Where a cell's images go when all of them are to be kept."""
-        return SavedImages(self.folder / "images", cell, samples)
-
     @property
     def described(self) -> bool:
         """Whether there is a run.json."""
@@ -179,6 +183,7 @@ class RunDirectory:
         for row in found.frame.to_dict("records"):
             self._keep(row)
         self._outdated = False  # whether results.csv has rows that were replaced
+        self.units = Units(self.folder)
         return found.torn
 
     def _notes(self, torn: str, before: Writer | None) -> list[str]:

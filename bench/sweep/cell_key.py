@@ -48,3 +48,11 @@ def _code(job: Job, prepared: Prepared) -> list[type | str]:
     dataset = DATASETS.get(sweep.dataset) if sweep.dataset else None
     of_plugins = (type(plugin) for plugin in (*plugins, dataset) if plugin)
     return [*MEASURING, *of_plugins, *prepared.network(job).code]
+
+
+def sweep_key(prepared: Prepared) -> str:
+    """The hash of the keys of all cells, in their order: two processes with the same one measure the same.
+
+    Without faulty jobs, which are not measured, and whose error may name places in memory.
+    """
+    return fingerprint(["" if job.fault else cell_key(job, prepared) for job in prepared.jobs])

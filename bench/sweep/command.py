@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from samplerbench.store.protocol import ranges
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.normalise import normalise
-from samplerbench.sweep.options import CheckedSweep, Sweep
+from samplerbench.sweep.options import HOW, CheckedSweep, Sweep
 
 if TYPE_CHECKING:
     from samplerbench.networks.loaded import LoadedNetwork
 
 # The job says these itself, or they do not affect the result.
-NOT_COPIED = {"methods", "model", "steps", "nfe", "grid", "guidance", "output", "shard", "save_images"}
+NOT_COPIED = {"methods", "model", "steps", "nfe", "grid", "guidance", "output", "save_images", *HOW}
 
 
 def command_of(job: Job, sweep: CheckedSweep) -> str:

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from samplerbench.networks.devices import DTYPES
 from samplerbench.networks.model import get_model
 from samplerbench.sampling.noise import BLOCKS, IMAGES_PER_BLOCK
 from samplerbench.store.provenance import fingerprint
-from samplerbench.sweep.options import AUTO, CheckedSweep, Counts, Sweep
+from samplerbench.sweep.engine.base import ENGINES, Engine
+from samplerbench.sweep.options import AUTO, HOW, CheckedSweep, Counts, Sweep
 from samplerbench.sweep.shard import Shard
 
 DEFAULT_STEPS = (10, 50)
@@ -59,18 +61,25 @@ def normalise(sweep: Sweep) -> CheckedSweep:
         "model": None if sweep.model is None else _models(sweep.model),
         "guidance": None if sweep.guidance is None else _guidances(sweep.guidance),
         "shard": None if sweep.shard is None else str(Shard.parse(sweep.shard)),
+        "workers": _workers(sweep.workers),
     }
     paths = {name: given[name] and str(given[name]) for name in ("output", "weights", "data_root")}
     checked = CheckedSweep(**given | parsed | paths)
     if not (sweep.data or sweep.dataset or sweep.reference) and _needs_no_data(checked):
         checked = replace(checked, dataset=None)
     _check_values(checked)
+    engine_of(checked)
     return _for_exact_data(checked) if is_exact(checked) else checked
+
+
+def with_text(sweep: Sweep) -> Sweep:
+    """The sweep with methods as text, which any process can read."""
+    return replace(sweep, methods=[str(method) for method in _items(sweep.methods)])
 
 
 def _as_text(sweep: Sweep) -> Sweep:
     """The sweep with names as text, so that Python may give a torch.device or a torch.dtype. Raises InputError."""
-    for name in ("data", "dataset", "recipe", "preset", "reference", "labels"):
+    for name in ("data", "dataset", "recipe", "preset", "reference", "labels", "engine", "address"):
         if not isinstance(value := getattr(sweep, name), str | None):
             raise InputError(f"--{name} takes a name, not {value!r}.")
     for name in ("timing", "quality", "compile", "cuda_graph", "cudnn_benchmark", "download", "save_images"):
@@ -127,12 +136,34 @@ def _check_values(sweep: CheckedSweep) -> None:
         raise InputError(f"--samples must lie between 2 and {IMAGES_PER_BLOCK}, not {sweep.samples}.")
     if sweep.batch_size != AUTO and int(sweep.batch_size) < 1:
         raise InputError(f"--batch-size must be at least 1, not {sweep.batch_size}.")
+    limit = sweep.cell_timeout
+    if limit is not None and not (isinstance(limit, int | float) and 0 < limit < inf):
+        raise InputError(f"--cell-timeout takes seconds above 0, not {limit!r}.")
     if sweep.dtype not in DTYPES:
         raise InputError(f"No dtype is named {sweep.dtype!r}. {nearest(sweep.dtype, DTYPES)}")
     if sweep.preset and sweep.preset not in PRESETS:
         raise InputError(f"No preset is named {sweep.preset!r}. {nearest(sweep.preset, PRESETS)}")
     if sweep.dataset:
         DATASETS.get(sweep.dataset)
+
+
+def engine_of(sweep: CheckedSweep) -> Engine:
+    """The engine of a sweep. Raises SpecError for an unknown one, InputError for an address that it does not take."""
+    engine = ENGINES.lookup(sweep.engine)
+    takes_address = any(field.name == "address" for field in fields(engine))
+    if sweep.address is not None and not takes_address:
+        raise InputError(f"--address names a cluster, which --engine {sweep.engine} does not use: add --engine ray.")
+    workers = None if sweep.workers == AUTO else int(sweep.workers)
+    return engine(workers=workers, **({"address": sweep.address} if takes_address else {}))
+
+
+def _workers(value: str | int) -> str | int:
+    if value == AUTO:
+        return AUTO
+    count = _number(value)
+    if count is None or count < 1:
+        raise InputError(f"--workers takes a number from 1 on, or auto, not {value!r}.")
+    return count
 
 
 def _guidances(value: Sequence[str | float] | str | float) -> tuple[str, ...]:
@@ -235,13 +266,19 @@ def _batch_size(value: int | str) -> int | str:
 
 
 def _whole(text: str | int, option: str) -> int:
+    number = _number(text)
+    if number is None:
+        raise InputError(f"{option} takes whole numbers separated by commas, not {text!r}.")
+    return number
+
+
+def _number(text: str | int) -> int | None:
+    """A whole number, also as text; None for anything else."""
     try:
         number = int(text)
-        if isinstance(text, str) or number == text:
-            return number
-    except (TypeError, ValueError):
-        pass
-    raise InputError(f"{option} takes whole numbers separated by commas, not {text!r}.")
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if isinstance(text, str) or number == text else None
 
 
 def default_output(sweep: CheckedSweep) -> Path:
@@ -251,7 +288,7 @@ def default_output(sweep: CheckedSweep) -> Path:
 
 def hashed(sweep: CheckedSweep) -> dict[str, Any]:
     """The options as the hash in the name of a folder has them: all shards of a sweep are below one folder."""
-    return {name: value for name, value in asdict(sweep).items() if name not in ("shard", "named")}
+    return {name: value for name, value in asdict(sweep).items() if name not in (*HOW, "named")}
 
 
 def runs_folder(name: str, key: str) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-AUTO = "auto"  # as a batch size
+AUTO = "auto"  # as a batch size, or a number of workers
 Texts = Sequence[str] | str
 Counts = Sequence[int] | str | int
 
@@ -116,6 +116,30 @@ class Sweep:
             "metavar": "I/N",
         },
     )
+    workers: str | int = field(
+        default=1,
+        metadata={
+            "help": "Processes that measure: auto for one per GPU, or N, among which the cores are divided; see "
+            "docs/scale.md.",
+            "metavar": "N|auto",
+            "shown": "1",
+        },
+    )
+    engine: str = field(
+        default="local",
+        metadata={"help": "Where the workers run: local, or ray for a cluster.", "metavar": "NAME"},
+    )
+    address: str | None = field(
+        default=None,
+        metadata={"help": "With --engine ray: join the cluster at this address.", "metavar": "HOST:PORT"},
+    )
+    cell_timeout: float | None = field(
+        default=None,
+        metadata={
+            "help": "Stop a seed block or a timing after so many seconds; its cell fails.",
+            "metavar": "SECONDS",
+        },
+    )
     save_images: bool = field(
         default=False, metadata={"help": "Keep all images, as images/CELL-BLOCK.npy in the run directory."}
     )
@@ -168,6 +192,8 @@ def as_in_run(name: str, **changes: str) -> Any:
     return field(default=same.default, metadata={**same.metadata, **changes})
 
 
+# Options on where and how a sweep is measured: its results do not depend on them.
+HOW = ("shard", "workers", "engine", "address", "cell_timeout")
 SEED = {"help": "Seed block of the noise.", "min": 0, "max": 4095}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 
+from samplerbench.errors import InputError
 from samplerbench.methods import FAULTS
 from samplerbench.networks.closed_form import one_thread
 from samplerbench.sampling.breakdown import PROFILE
@@ -16,7 +17,9 @@ SHOWN = 10  # operators
 
 
 def can_profile(session: Session) -> bool:
-    """Whether any cell is left that will be sampled."""
+    """Whether any cell is left that will be sampled. Raises InputError if workers would run beside the profile."""
+    if not session.in_process:
+        raise InputError("--profile needs the machine for itself: leave out --workers, --engine and --cell-timeout.")
     return any(not (job.skip or job.fault) for job in session.pending)
 
 

@@ -2,95 +2,69 @@
 
 import sys
 import traceback
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from samplerbench.data.dataset import displayed
-from samplerbench.errors import WriteError
-from samplerbench.methods import FAULTS, ContractError, Method
+from samplerbench.methods import ContractError, Method
 from samplerbench.metrics.scoring import summarise
-from samplerbench.networks.closed_form import one_thread
-from samplerbench.sampling import reference
-from samplerbench.sampling.breakdown import FILES, SOLUTIONS
-from samplerbench.sampling.cuda_graph import cuda_graph
-from samplerbench.sampling.measure import PICTURED, Measurement, measure
-from samplerbench.store.columns import joined
 from samplerbench.store.provenance import commit, fingerprint, utc_now
-from samplerbench.store.run_directory import Arrays, RunDirectory, teacher_stem
+from samplerbench.store.units import Arrays
+from samplerbench.sweep.block import graphed
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.command import command_of, relative, sources_of
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.options import CheckedSweep
 from samplerbench.sweep.prepare import Prepared
+from samplerbench.sweep.unit import ROUNDS, BlockResult, Failure, Timing
+
+Row = dict[str, object]
 
 
-def measure_row(
-    job: Job, prepared: Prepared, store: RunDirectory, found: Measurement
-) -> tuple[dict[str, object], dict[str, Arrays]]:
-    """Measure a cell; returns its row, and by stem the raw data it was made from. `found` shows the progress.
+def measured_row(
+    job: Job, prepared: Prepared, blocks: Sequence[BlockResult], timing: Timing | None, exclusive: bool = True
+) -> tuple[Row, dict[str, Arrays]]:
+    """The row of a cell from its seed blocks, in their order, and its timing; and by stem its raw data.
 
-    Raises WriteError if the store cannot be written, which is not the fault of the cell.
+    exclusive: whether nothing else of the sweep ran on that host while it was timed.
     """
-    row = _identity(job, prepared)
-    if job.skip:
-        return row | {"status": "skipped", "error": job.skip}, {}
-    try:
-        if job.fault:
-            raise job.fault
-        if row["cuda_graph"] == "true":
-            found.capture = cuda_graph
-        with one_thread() if prepared.network(job).exact else nullcontext():
-            scores = _measure(job, prepared, store, found, str(row["cell"]))
-            with found.spent.part(SOLUTIONS):
-                teacher = _teacher_images(job, prepared)
-        quality = summarise(scores, prepared.scorer.columns)
-    except WriteError:
-        raise
-    except FAULTS as error:  # a plug-in may raise anything
-        if prepared.device.type == "cuda":
-            torch.cuda.empty_cache()
-        store.add_traceback(str(row["cell"]), "".join(traceback.format_exception(error)))
-        return row | {"status": "failed", "error": one_line(error, job.sampler.method)}, {}
-    row |= (
-        {"nfe": found.nfe, "redraw_difference": found.redraw_difference}
-        | quality
-        | (_as_text(found.speed()) if prepared.sweep.timing else {})
-    )
-    return row, {str(row["cell"]): _raw_arrays(found, scores)} | teacher
+    row, first = _identity(job, prepared), blocks[0] if blocks else None
+    scores = {name: [block.scores[name] for block in blocks] for name in (first.scores if first else ())}
+    if first:
+        evaluations = [each for block in blocks for each in block.evaluations]
+        row |= {"nfe": float(np.mean(evaluations)), "redraw_difference": first.redraw_difference}
+    elif timing:
+        row |= {"nfe": timing.nfe, "redraw_difference": timing.redraw_difference}
+    row |= summarise(scores, prepared.scorer.columns)
+    raw: dict[str, Arrays] = {str(row["cell"]): _raw_arrays(first, timing, scores)}
+    if first:
+        raw |= {stem: {"images": images} for stem, images in first.teacher.items()}
+    return row | (_speed(timing, exclusive) if timing else {}), raw
 
 
-def _measure(
-    job: Job, prepared: Prepared, store: RunDirectory, found: Measurement, cell: str
-) -> dict[str, list[float]]:
-    """Generate, time and score: images pass through, batch by batch, and are not held."""
-    sweep, network, scoring = prepared.sweep, prepared.network(job), prepared.scorer.start()
-    with store.images(cell, prepared.samples) if sweep.save_images else nullcontext() as saved:
-        for batch in measure(job.sampler, network, found, prepared.samples, prepared.seeds, sweep.timing):
-            scoring.add(batch)
-            if saved:
-                with found.spent.part(FILES):
-                    saved.add(batch.block, batch.images.cpu().numpy())
-    return scoring.columns() | prepared.scorer.evaluate(job.sampler, network, prepared.seeds)
+def skipped_row(job: Job, prepared: Prepared) -> Row:
+    """The row of a cell that is not measured."""
+    return _identity(job, prepared) | {"status": "skipped", "error": job.skip}
 
 
-def _teacher_images(job: Job, prepared: Prepared) -> dict[str, Arrays]:
-    """By stem, the images of a student's teacher from the noise of the pictured ones; empty without one."""
-    teacher, guidance = prepared.network(job).teacher, job.sampler.guidance
-    if not (teacher and prepared.seeds):
-        return {}
-    # teacher_distance solves as many or more of them: then these are solved only once.
-    count = max(PICTURED, reference.IMAGES) if prepared.scorer.needs("teacher") else PICTURED
-    images = teacher.images(
-        reference.reference_solution(teacher, prepared.seeds[0], count, guidance=guidance)[:PICTURED]
-    )
-    return {teacher_stem(teacher.name, str(guidance or "")): {"images": displayed(images).cpu().numpy()}}
+def failed_row(job: Job, prepared: Prepared, failure: Failure) -> Row:
+    """The row of a cell that could not be measured."""
+    return _identity(job, prepared) | {"status": "failed", "error": failure.reason}
 
 
-def _identity(job: Job, prepared: Prepared) -> dict[str, object]:
+def failure_of(error: BaseException, job: Job) -> Failure:
+    """What an exception makes of a cell."""
+    return Failure(one_line(error, job.sampler.method), "".join(traceback.format_exception(error)))
+
+
+def _speed(timing: Timing, exclusive: bool) -> dict[str, object]:
+    """The columns on speed. A timing that shared its host with the sweep's other work is noisy, however even."""
+    noisy = timing.columns["noisy"] if exclusive else "true"
+    return {**timing.columns, "host": timing.host, "exclusive": str(exclusive).lower(), "noisy": noisy}
+
+
+def _identity(job: Job, prepared: Prepared) -> Row:
     """The columns that say what was measured, and on what."""
     sweep, network, sampler = prepared.sweep, prepared.network(job), job.sampler
     return {
@@ -128,19 +102,14 @@ def _cuda_graph(job: Job, sweep: CheckedSweep) -> str:
     """Whether the cell runs as a CUDA graph: true, false if its method reads states, or empty if none is asked for."""
     if not sweep.cuda_graph or job.skip or job.fault:
         return ""
-    return str(not job.sampler.reads_states).lower()
+    return str(graphed(job, sweep)).lower()
 
 
-def _as_text(speed: Mapping[str, object]) -> dict[str, object]:
-    """The columns on speed with lists as text, since a cell of a CSV is one value."""
-    return {name: joined(value) if isinstance(value, list) else value for name, value in speed.items()}
-
-
-def _raw_arrays(found: Measurement, scores: Mapping[str, list[float]]) -> dict[str, np.ndarray]:
+def _raw_arrays(first: BlockResult | None, timing: Timing | None, scores: Mapping[str, list[float]]) -> Arrays:
     """What is kept beside a row: the first images, the timings in order, and the values per seed block."""
-    first = {} if found.pictured is None else {"images": found.pictured.numpy()}
-    timings = {f"{name}_s": np.array(found.column(name)) for name in ("latency", "inside", "decoding", "forward")}
-    return first | timings | {name: np.array(values) for name, values in scores.items()}
+    pictured = {} if first is None or first.pictured is None else {"images": first.pictured}
+    rounds = timing.rounds if timing else {f"{name}_s": np.array([]) for name in ROUNDS}
+    return {**pictured, **rounds, **{name: np.array(values) for name, values in scores.items()}}
 
 
 def one_line(error: BaseException, method: Method) -> str:

@@ -1,8 +1,9 @@
 """A sweep in its run directory: what is pending is measured, cell by cell, and every cell becomes a row."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from torch import nn
@@ -11,61 +12,48 @@ from samplerbench.data.dataset import displayed
 from samplerbench.errors import InputError, WriteError
 from samplerbench.metrics.base import METRICS
 from samplerbench.sampling.breakdown import FILES, LOADING, REPORT, Breakdown
-from samplerbench.sampling.measure import PICTURED, CellProgress, Measurement
+from samplerbench.sampling.measure import PICTURED, Measurement
 from samplerbench.store.protocol import differences
 from samplerbench.store.provenance import commit, utc_now
 from samplerbench.store.repository import repository
 from samplerbench.store.run_directory import RunDirectory, read_facts
 from samplerbench.store.sessions import found_batch
-from samplerbench.sweep.cell_key import cell_key
+from samplerbench.sweep.cell_key import cell_key, sweep_key
 from samplerbench.sweep.command import own_command, relative, sources_of
 from samplerbench.sweep.dealing import identity, steps_of
+from samplerbench.sweep.engine.base import Setup
+from samplerbench.sweep.engine.serial import measure_cell
+from samplerbench.sweep.events import CellFinished, CellStarted, Event, Note
+from samplerbench.sweep.exclusive import Alone
 from samplerbench.sweep.jobs import Job
-from samplerbench.sweep.normalise import default_output
+from samplerbench.sweep.normalise import default_output, engine_of, with_text
 from samplerbench.sweep.options import AUTO, Sweep
+from samplerbench.sweep.parallel import Parallel
 from samplerbench.sweep.prepare import prepare
-from samplerbench.sweep.row import measure_row
 from samplerbench.sweep.shard import placed
 
 PATHS = ("output", "weights", "data_root", "dataset", "reference")  # options of a sweep
 
 
-@dataclass(frozen=True)
-class Note:
-    """Something to say about the state in which the run directory was found."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class CellStarted:
-    """A cell begins; `progress` can be read while it runs."""
-
-    job: Job
-    progress: CellProgress
-
-
-@dataclass(frozen=True)
-class CellFinished:
-    """A cell has become a row."""
-
-    row: dict
-
-
 class Session:
     """A prepared sweep in its run directory. Raises InputError, SpecError or CheckpointError for wrong input.
 
-    spent: where the wall time goes.
+    spent: where the wall time goes. in_process: whether this process measures, without any worker.
     """
 
     def __init__(self, sweep: Sweep, suite: Mapping[str, str] | None = None, spent: Breakdown | None = None):
         """suite: the name and the hash of the suite that it comes from, for run.json. spent: the time before."""
         self.suite, self.spent = suite, spent or Breakdown()
+        self.options = sweep
         with self.spent.part(LOADING):
             self._open(sweep)
 
     def _open(self, sweep: Sweep) -> None:
         self.prepared = prepare(sweep, self.spent)
+        checked = self.prepared.sweep
+        self.engine = engine_of(checked)
+        # A unit that hangs can be ended in a process of its own alone.
+        self.in_process = self.engine.in_process(self.prepared.device) and checked.cell_timeout is None
         self.jobs = self.prepared.jobs
         registered = [column.name for name in METRICS.names() for column in METRICS.lookup(name).columns]
         measured = [column.name for column in self.prepared.scorer.columns]
@@ -78,7 +66,7 @@ class Session:
             _ = self.prepared.settled  # found now, while nothing else needs the memory
         self.pending = self._pending()
 
-    def execute(self) -> Iterator[Note | CellStarted | CellFinished]:
+    def execute(self) -> Iterator[Event]:
         """Measure the pending cells; each row is written as soon as it is measured.
 
         Raises InputError if another process writes to the run directory, and WriteError if it cannot be written.
@@ -110,19 +98,29 @@ class Session:
         if self.store.session is not None:  # otherwise nothing was left to measure
             self.store.add_seconds(seconds)
 
-    def _measure(self) -> Iterator[CellStarted | CellFinished]:
+    def _measure(self) -> Iterator[Event]:
         with self.spent.part(FILES):
             self._describe()
+        yield from self._in_process() if self.in_process else self._by_workers()
+
+    def _in_process(self) -> Iterator[CellStarted | CellFinished]:
         warm: set[nn.Module] = set()
+        alone = Alone(self.store.folder, self.prepared.sweep.shard)
         for job in self.pending:
             found = Measurement(
                 self.prepared.batch_size, spent=self.spent, warm=warm, scorer_mb=self.prepared.scorer.memory_mb
             )
             yield CellStarted(job, found.progress)
-            row, raw = measure_row(job, self.prepared, self.store, found)
+            row, raw = measure_cell(job, self.prepared, self.store, found, alone)
             with self.spent.part(FILES):
                 self.store.add(row, raw)
-            yield CellFinished(row)
+            yield CellFinished(row, job)
+
+    def _by_workers(self) -> Iterator[Event]:
+        folder = os.path.abspath(self.store.folder)
+        batch_size = int(self.prepared.settled.batch_size)
+        setup = Setup(with_text(self.options), folder, sweep_key(self.prepared), os.getcwd(), batch_size)
+        return Parallel(self.prepared, self.store, self.engine, setup, self.spent).measure()
 
     def _describe(self) -> None:
         if self.pending or not self.store.described:

@@ -109,6 +109,16 @@ def test_a_value_in_the_place_of_those_of_the_blocks_is_one_block(status, make_r
     assert status("fid", make_row(0), make_row(0, scores_per_seed='{"fid": 3.0}')) == "inconclusive"
 
 
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [(("a", "b"), "inconclusive"), (("a", "a"), "regression"), (("", "b"), "regression")],
+)
+def test_the_overhead_compares_within_a_host_and_the_inner_ratio_anywhere(status, make_row, hosts, expected):
+    before, after = make_row(0, host=hosts[0]), make_row(1, slower=1.5, host=hosts[1])
+    assert status("overhead_ratio", before, after) == expected
+    assert status("inner_ratio", before, after) == "regression"
+
+
 def rounded(row: dict) -> dict:
     """The row as a baseline holds it."""
     return {name: to_six_digits(value) if isinstance(value, float) else value for name, value in row.items()}

@@ -1,12 +1,20 @@
 """Small sweeps on the digits: their options, and one of them that several tests look at."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import samplerbench
 from samplerbench.methods import METHODS, Method, register
+from samplerbench.store.columns import CELL_OF_RUN
+from samplerbench.store.run_directory import read_results
+from samplerbench.sweep.engine.base import ENGINES, Engine, Pool, Ready
+from samplerbench.sweep.engine.worker import Worker
+from samplerbench.sweep.options import Sweep
+from samplerbench.sweep.session import Session
 
 OPTIONS = {"samples": 80, "batch_size": 40, "steps": "2"}
 
@@ -62,3 +70,62 @@ def broken():
         for name, cls in (("raises", Raises), ("explodes", Explodes), ("interrupted", Interrupted)):
             register(name)(cls)
         yield
+
+
+def _measure(output: Path, **options) -> tuple[pd.DataFrame, list]:
+    events = list(Session(Sweep(output=output, **options)).execute())
+    return read_results(output).sort_values(CELL_OF_RUN, ignore_index=True), events
+
+
+@pytest.fixture(scope="session")
+def measure():
+    """measure(output, **options): the rows of a sweep, in a fixed order, and its events."""
+    return _measure
+
+
+class Inline(Pool):
+    """Workers of this process, which answer at once, unless a message for a unit is prepared in `answers`."""
+
+    size = 2
+
+    def __init__(self):
+        self.answers, self.sent, self.messages, self.closed = {}, [], [], 0
+
+    def start(self, slot):
+        self.messages.append((worker := object(), Ready()))
+        return worker
+
+    def send(self, worker, unit):
+        self.sent.append((unit.place, unit.block))
+        self.messages.append((worker, self.answers.get((unit.place, unit.block)) or self.worker.measure(unit)))
+
+    def receive(self, workers, seconds):
+        found, self.messages = self.messages, []
+        for _, message in found:
+            if isinstance(message, BaseException):
+                raise message
+        return found
+
+    def kill(self, worker):
+        pass
+
+
+@pytest.fixture
+def inline():
+    """The pool of the engine `inline`, registered for a test: an engine without the seconds that processes take."""
+    pool = Inline()
+
+    @dataclass(frozen=True)
+    class InlineEngine(Engine):
+        @contextmanager
+        def open(self, setup, device):
+            pool.worker = Worker(setup)
+            assert pool.worker.ready() == Ready()
+            try:
+                yield pool
+            finally:
+                pool.closed += 1
+
+    with ENGINES.temporarily():
+        ENGINES.register("inline")(InlineEngine)
+        yield pool

@@ -10,6 +10,7 @@ from samplerbench.metrics.column import Column
 from samplerbench.models import load, save, shipped
 from samplerbench.sampling.timing import PeakMemory
 from samplerbench.store.run_directory import read_facts, read_results
+from samplerbench.store.units import Units
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import CellFinished, CellStarted, Session
 
@@ -146,6 +147,29 @@ def test_an_interrupted_session_keeps_where_its_time_went(broken, options):
     first, second = (each["seconds"] for each in read_facts(Path("run"))["sessions"])
     assert first == seconds
     assert second["report"] > 0
+
+
+def test_an_interrupted_cell_keeps_its_finished_blocks(options, monkeypatch):
+    """Without workers, too; a quick block is not worth a file."""
+    monkeypatch.setattr("samplerbench.sweep.engine.serial.KEPT_S", 0.0)
+    options |= {"methods": "flow", "seeds": "0-2"}
+    whole = samplerbench.run(**options | {"output": "whole"})
+    add, added = Units.add, []
+
+    def add_and_interrupt(units, cell, block, arrays):
+        add(units, cell, block, arrays)
+        added.append(block)
+        if len(added) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Units, "add", add_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        samplerbench.run(**options)
+    assert sorted(path.stem[-2:] for path in Path("run/units").iterdir()) == ["-0", "-1"]
+    events = list(Session(Sweep(**options)).execute())
+    assert events[0].progress.evaluations == 80 * 2, "of the third block alone"
+    assert events[1].row["fid"] == whole["fid"].item()
+    assert not Path("run/units").exists()
 
 
 def test_memory_of_extractors_is_not_the_samplers(options, monkeypatch):
