@@ -53,7 +53,7 @@ def draw_images(run: Path) -> plt.Figure:
             with np.load(run / "raw" / f"{row['cell']}.npz") as raw:
                 images = raw["images"][: 2 * EACH, 0]
             axes.imshow(np.vstack([np.hstack(part) for part in np.split(images, 2)]), cmap="gray", vmin=0, vmax=255)
-            axes.set(xticks=[], yticks=[], xlabel=f"FID {row['fid']:.1f}")
+            axes.set(xticks=[], yticks=[], xlabel=f"FID {row['fid']:.3g}")
             axes.xaxis.label.set(fontsize=8, color="#5b6470")
             axes.spines[:].set_visible(False)
     for axes, nfe in zip(grid[0], budgets, strict=True):
