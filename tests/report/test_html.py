@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs_version
 
@@ -110,6 +111,12 @@ def test_text_is_escaped_everywhere(tmp_path, write_run, cell, failed, bench_rep
     page = (tmp_path / "report.html").read_text()
     assert "&lt;script&gt;alert" in page
     assert "<script>alert" not in page
+
+
+def test_networks_that_tell_the_rows_of_a_method_apart_stand_beside_it():
+    rows = {"method": ["real images", "a", "b"], "recipe": ["", "one", "two"], "FID": ["0", "1", "2"], "Pareto": ""}
+    assert [*html._reordered(pd.DataFrame(rows))] == ["method", "FID", "Pareto", "recipe"]
+    assert [*html._reordered(pd.DataFrame(rows | {"method": ["real images", "a", "a"]}))][:2] == ["method", "recipe"]
 
 
 def test_headings_of_columns_explain_them(made):
