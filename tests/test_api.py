@@ -71,7 +71,7 @@ def test_a_run_is_loaded_and_reported_again(frame):
         ({"timing": "no"}, "timing is True or False, not 'no'"),
         ({"samples": 80.5}, "--samples takes whole numbers"),
         ({"dataset": 3}, "--dataset takes a name, not 3"),
-        ({"batch_size": "many"}, "--batch-size takes whole numbers"),
+        ({"batch_size": "many"}, "--batch-size takes a whole number or auto"),
         ({"seeds": []}, "--seeds is empty"),
     ],
     ids=str,

@@ -211,7 +211,7 @@ def test_the_largest_batch_is_kept_and_the_same_command_resumes(options, monkeyp
 
 def test_cells_are_replayed_where_their_methods_allow_it(options, monkeypatch):
     monkeypatch.setattr("samplerbench.sweep.prepare.require_cuda", lambda *_: None)
-    monkeypatch.setattr("samplerbench.sweep.row.cuda_graph", lambda run, device: run)
+    monkeypatch.setattr("samplerbench.sweep.block.cuda_graph", lambda run, device: run)
     methods = "ddpm,flow[solver=dopri5,rtol=0.1,atol=0.1]"
     plain = Session(Sweep(methods=methods, **options))
     list(plain.execute())

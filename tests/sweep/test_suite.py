@@ -147,7 +147,7 @@ HOSTILE = {
     "negation": ("no-timing = true", 1, "Did you mean 'timing'?"),
     "number for text": ("\n\nmethods = 3", 3, "methods takes text, or a list of these, not 3."),
     "text for a switch": ("steps = 2\ntiming = 'no'", 2, "timing takes true or false, not 'no'."),
-    "switch for a number": ("batch_size = true", 1, "batch_size takes a whole number, not true."),
+    "switch for a number": ("batch_size = true", 1, "batch_size takes text or a whole number, not true."),
     "fraction": ("steps = [1, 2.5]", 1, "steps takes text or a whole number, or a list of these, not 2.5."),
     "date": ("steps = 2\nseeds = 1979-05-27T07:32:00Z", 2, "not 1979-05-27 07:32:00+00:00."),
     "nested list": ("steps = [[1], 2]", 1, "not a list."),
