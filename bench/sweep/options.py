@@ -92,9 +92,7 @@ class Sweep:
         default=None,
         metadata={"help": "Seed blocks, as in 0-4; several give an interval.", "metavar": "K,...", "shown": "0"},
     )
-    batch_size: int | str = field(
-        default=256, metadata={"help": "Images at a time; auto: all that fit.", "metavar": "N"}
-    )
+    batch_size: int | str = field(default=256, metadata={"help": "Images at a time, or auto.", "metavar": "N"})
     metrics: Texts | None = field(
         default=None,
         metadata={"help": "Quality metrics; see `bench list metrics`.", "metavar": "NAMES", "shown": "fid,novelty"},
@@ -103,9 +101,7 @@ class Sweep:
     dtype: str = field(default="float32", metadata={"help": "Of the network: float32, tf32, bfloat16, float16."})
     compile: bool = field(default=False, metadata={"help": "Run the network through torch.compile."})
     cuda_graph: bool = field(default=False, metadata={"help": "Replay a whole sampling run as one CUDA graph."})
-    cudnn_benchmark: bool = field(
-        default=False, metadata={"help": "Let cuDNN time its algorithms, and take the fastest."}
-    )
+    cudnn_benchmark: bool = field(default=False, metadata={"help": "Take the algorithms that cuDNN finds fastest."})
     output: str | Path | None = field(
         default=None, metadata={"help": "Run directory.", "metavar": "DIR", "shown": "the same for the same command"}
     )
