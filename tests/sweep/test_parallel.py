@@ -45,7 +45,7 @@ def test_a_unit_whose_worker_always_dies_fails_its_cell_and_no_other(measure, in
 
 def test_an_interrupt_keeps_finished_blocks_and_ends_the_workers(measure, inline, tmp_path):
     options = EXACT | {"methods": "ddim", "seeds": "0-3", "output": tmp_path / "run"}
-    inline.answers[0, 1] = KeyboardInterrupt()
+    inline.answers[0, 2] = KeyboardInterrupt()
     events = Session(Sweep(engine="inline", **options)).execute()
     with pytest.raises(KeyboardInterrupt):
         list(events)
@@ -62,9 +62,13 @@ def test_an_interrupt_keeps_finished_blocks_and_ends_the_workers(measure, inline
 
 
 def test_rows_are_in_the_order_of_the_sweep_however_they_come(measure, inline, tmp_path):
-    _, events = measure(tmp_path / "run", methods="ddim,heun,dpmpp_2m", engine="inline", **EXACT)
-    finished = [event.job.sampler.method.name for event in events if isinstance(event, CellFinished)]
-    assert read_results(tmp_path / "run")["method"].tolist() == ["ddim", "heun", "dpmpp_2m"] != finished
+    _, events = measure(tmp_path / "run", methods="ddim,heun", engine="inline", **EXACT | {"steps": "1,2"})
+    finished = [
+        (row["method"], row["steps"]) for row in (each.row for each in events if isinstance(each, CellFinished))
+    ]
+    assert finished == [("ddim", 2), ("heun", 2), ("ddim", 1), ("heun", 1)], "the largest first"
+    rows = read_results(tmp_path / "run")
+    assert [*zip(rows["method"], rows["steps"], strict=True)] == [("ddim", 1), ("ddim", 2), ("heun", 1), ("heun", 2)]
 
 
 def test_how_a_sweep_is_measured_is_in_no_hash(measure, inline, tmp_path):

@@ -1,7 +1,7 @@
 """The next unit, largest first, to a free worker; and again if its worker dies, at most twice."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -32,7 +32,7 @@ class Dispatch(Generic[W]):
 
     def __init__(self, pool: Pool[W], units: Sequence[Unit], limit: float | None = None):
         self.pool, self.limit = pool, limit
-        self.waiting = sorted(units, key=lambda unit: unit.work)  # the next one is the last
+        self.waiting = deque(sorted(units, key=lambda unit: -unit.work))
         self.slots: dict[W, int] = {}
         self.free: list[W] = []
         self.running: dict[W, tuple[Unit, float]] = {}  # with its deadline
@@ -46,7 +46,7 @@ class Dispatch(Generic[W]):
 
     def drop(self, cell: str) -> None:
         """Forget the units of a cell that has failed."""
-        self.waiting = [unit for unit in self.waiting if unit.cell != cell]
+        self.waiting = deque(unit for unit in self.waiting if unit.cell != cell)
 
     def results(self) -> Iterator[tuple[Unit, Result] | Lost]:
         """Measure all units; yields their results as they come. Raises InputError if no worker can be started."""
@@ -65,7 +65,7 @@ class Dispatch(Generic[W]):
 
     def _assign(self) -> None:
         while self.free and self.waiting:
-            worker, unit = self.free.pop(), self.waiting.pop()
+            worker, unit = self.free.pop(), self.waiting.popleft()
             self.running[worker] = (unit, time.monotonic() + self.limit if self.limit else inf)
             self.pool.send(worker, unit)
 
@@ -99,7 +99,7 @@ class Dispatch(Generic[W]):
         if unit and self.tries[unit] == TRIES:
             yield unit, Failure(f"its worker died {TRIES} times: the last one {reason}")
         else:
-            self.waiting += [unit] if unit else []
+            self.waiting.extendleft([unit] if unit else [])
             yield Lost(unit, reason)
         self._replace(worker)
 

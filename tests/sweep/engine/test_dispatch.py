@@ -46,6 +46,12 @@ def test_the_largest_unit_goes_first_to_any_free_worker():
     assert pool.started == 2
 
 
+def test_equal_units_go_in_their_order():
+    pool = Listed()
+    list(Dispatch(pool, [Unit(place, "cell", 0) for place in range(3)]).results())
+    assert [place for _, place in pool.sent] == [0, 1, 2]
+
+
 def test_no_more_workers_start_than_there_are_units():
     pool = Listed(size=16)
     assert len(list(Dispatch(pool, UNITS).results())) == 3
