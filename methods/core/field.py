@@ -33,9 +33,11 @@ def combination(coefficients: Sequence[float], tensors: Sequence[Tensor]) -> Ten
     """
     total: Tensor | None = None
     for c, x in zip(coefficients, tensors, strict=True):
-        if c and total is None:
+        if not c:
+            continue
+        if total is None:
             total = x if c == 1 else x * c
-        elif c:
+        else:
             total = torch.add(total, x, alpha=c)
     return torch.zeros_like(tensors[0]) if total is None else total
 

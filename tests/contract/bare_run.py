@@ -144,7 +144,8 @@ def fewest(recording: Recording) -> dict[int, Form | Call]:
         elif sum(map(operations, expanded.values())) <= sum(map(operations, users.values())) + operations(own):
             forms |= expanded
             del forms[number]
-    return dict(sorted({**forms, **calls}.items()))
+    made: dict[int, Form | Call] = {**forms, **calls}
+    return dict(sorted(made.items()))
 
 
 def expression(form: Form) -> str:
@@ -172,7 +173,7 @@ def bare_run(sampler: Sampler, field: Field, x: Tensor, ready: bool = False) -> 
         # Memory is given back as early as in a loop.
         lines += [f"    del v{done}" for done in reads(how) if last[done] == number]
     lines.append(f"    return v{recording.states[-1]}")
-    names = {"torch": torch, "add": torch.add, "full": torch.full, "dtype": x.dtype, "device": x.device}
+    names: dict[str, Any] = {"torch": torch, "add": torch.add, "full": torch.full, "dtype": x.dtype, "device": x.device}
     names |= recording.names
     exec("\n".join(lines), names)
     names["run"].__doc__ = "\n".join(lines)

@@ -4,9 +4,10 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from samplerbench.methods import Method, Sampler, get, get_grid, get_recipe, unmet
 from samplerbench.sampling.noise import ImageNoise
@@ -215,7 +216,7 @@ def never_reads_its_state(method: Method) -> None:
     """
     steps = step_counts(method)[-1]
     field = small_field(method, steps)
-    net = copy.deepcopy(field.net).to("meta")
+    net = copy.deepcopy(cast(nn.Module, field.net)).to("meta")
     x = normal(2, 1, 8, 8).to("meta")
     try:
         list(trajectory(method, replace(field, net=net), x, steps, torch.randn_like))
