@@ -31,15 +31,14 @@ def combination(coefficients: Sequence[float], tensors: Sequence[Tensor]) -> Ten
 
     So the result may be one of the tensors itself.
     """
-    total: Tensor | None = None
-    for c, x in zip(coefficients, tensors, strict=True):
-        if not c:
-            continue
-        if total is None:
-            total = x if c == 1 else x * c
-        else:
-            total = torch.add(total, x, alpha=c)
-    return torch.zeros_like(tensors[0]) if total is None else total
+    terms = [(c, x) for c, x in zip(coefficients, tensors, strict=True) if c]
+    if not terms:
+        return torch.zeros_like(tensors[0])
+    (c, total), *rest = terms
+    total = total if c == 1 else total * c
+    for c, x in rest:
+        total = torch.add(total, x, alpha=c)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
