@@ -20,7 +20,7 @@ def tmpfs(folder: Path, size: int) -> Iterator[None]:
 
 
 def remount(folder: Path, option: str) -> None:
-    """Change an option of the file system: `size=4096`, `ro`, `rw`. Raises OSError, for `ro` while a file is written."""
+    """Change an option of the file system: `size=4096`, `ro`, `rw`. Raises OSError, for `ro` if a file is open."""
     _call("mount", "-o", f"remount,{option}", str(folder))
 
 
