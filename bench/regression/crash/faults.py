@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -121,8 +120,8 @@ class ReadOnly(Fault):
     def strike(self, trial):
         with trial.started() as process:
             process.wait(trial.moment())
-            while not _made_read_only(trial.run):
-                time.sleep(0.001)
+            while process.wait(0.001) is None and not _made_read_only(trial.run):
+                pass
             code = trial.ended(process, 0, 2)
         remount(trial.run, "rw")
         trial.mark()
