@@ -1,4 +1,4 @@
-"""The commands around `bench compare`: baseline, history, doctor (this machine's noise) and selftest."""
+"""The commands around `bench compare`: baseline, history and doctor (this machine's noise)."""
 
 from pathlib import Path
 
@@ -11,24 +11,6 @@ from samplerbench.sweep.options import Sweep
 device_option = click.option(
     "--device", default="auto", show_default=True, help=Sweep.__dataclass_fields__["device"].metadata["help"]
 )
-
-
-@click.command()
-@click.option("--trials", type=click.IntRange(1, 500), default=3, show_default=True, help="Each takes about a minute.")
-@device_option
-def selftest(trials: int, device: str) -> None:
-    """Put known faults into a sampler and count how often the gate fires; equal code must not make it fire.
-
-    \b
-    bench selftest --trials 30
-    """
-    from samplerbench.regression.selftest import as_markdown
-    from samplerbench.regression.selftest import selftest as run_trials
-
-    for outcomes in run_trials(trials, device):
-        counts = ", ".join(f"{each.fired}/{each.trials}" for each in outcomes)
-        click.echo(f"trial {outcomes[0].trials} of {trials}: {counts}", err=True)
-    click.echo(as_markdown(outcomes))
 
 
 @click.command()

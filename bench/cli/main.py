@@ -6,7 +6,7 @@ from samplerbench.cli.cache import cache
 from samplerbench.cli.check import check
 from samplerbench.cli.compare import compare
 from samplerbench.cli.export import export
-from samplerbench.cli.gate import baseline, doctor, history, selftest
+from samplerbench.cli.gate import baseline, doctor, history
 from samplerbench.cli.golden import golden
 from samplerbench.cli.group import Bench
 from samplerbench.cli.import_ import import_
@@ -17,6 +17,7 @@ from samplerbench.cli.report import report
 from samplerbench.cli.run import run
 from samplerbench.cli.sample import sample
 from samplerbench.cli.score import score
+from samplerbench.cli.selftest import selftest
 from samplerbench.cli.status import status
 from samplerbench.cli.train import train
 from samplerbench.cli.tune import tune

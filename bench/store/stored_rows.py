@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from samplerbench.errors import InputError
-from samplerbench.store.columns import CELL_OF_RUN, DOCUMENTED, TEXT, typed
+from samplerbench.store.columns import CELL_OF_RUN, DOCUMENTED, TEXT, empty_frame, typed
 
 NOT_METRICS = ["run"]  # columns of merged reports, which become `StoredRows.runs`
 
@@ -24,7 +24,10 @@ class StoredRows(NamedTuple):
 def read_rows(run: Path, path: Path) -> StoredRows:
     """The rows at `path`, which is in `run` or is `run` itself. Raises InputError for anything but whole rows."""
     try:
-        text, torn = _complete(path.read_text(encoding="utf-8"), in_run=(run / "run.json").exists())
+        in_run = (run / "run.json").exists()
+        text, torn = _complete(path.read_text(encoding="utf-8"), in_run)
+        if in_run and not text:  # not even the header is whole
+            return StoredRows(empty_frame(), None, torn)
         _check_widths(path, text)
         frame = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(TEXT, str))
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 PAIRS = 50_000  # of noise and image, by default
+SAVE_EVERY = 300.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class TrainOptions:
     weak: bool = field(
         default=False,
         metadata={"help": "Train the smaller network for autoguidance, DIR/DATASET/RECIPE-weak.safetensors."},
+    )
+    save_every: float = field(
+        default=SAVE_EVERY,
+        metadata={"help": "Seconds of training between two saves of its state, from which it resumes.", "min": 0},
     )
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1, ..."})
     data_root: str | None = field(

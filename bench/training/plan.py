@@ -66,7 +66,7 @@ class Training:
                 task = recipe_task(recipe, self.inputs, lesson, settings.label_drop, self.options.weak)
             else:
                 task = auxiliary_task(AUXILIARIES.get(self.name), self.inputs)
-        yield from run_training(task, settings, self.output, self._storage)
+        yield from run_training(task, settings, self.output, self._storage, self.options.save_every)
 
     @property
     def _storage(self) -> Storage:
@@ -112,7 +112,7 @@ def _needed(name: str) -> list[Recipe]:
 def _options_of_teacher(teacher: Recipe, options: TrainOptions) -> TrainOptions:
     if teacher.teacher:
         return replace(options, pairs=options.pairs if teacher.pairs else None)
-    common = "dataset latent output half quarter device data_root download seed".split()
+    common = "dataset latent output half quarter save_every device data_root download seed".split()
     return TrainOptions(**{name: getattr(options, name) for name in common})
 
 

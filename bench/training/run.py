@@ -13,16 +13,19 @@ from samplerbench.store.provenance import utc_now
 from samplerbench.training.loop import Settings, Task, Trainer
 from samplerbench.training.loss_curve import LossCurve
 from samplerbench.training.modules import checkpoint_weights
+from samplerbench.training.options import SAVE_EVERY
 from samplerbench.training.progress import TrainingProgress
 
 LOG_EVERY = 50  # iterations per point of the loss curve
-SAVE_AFTER = 300.0  # seconds of training between two saves of the state
 
 
-def run_training(task: Task, settings: Settings, output: Path, storage: Storage) -> Iterator[TrainingProgress]:
+def run_training(
+    task: Task, settings: Settings, output: Path, storage: Storage, save_every: float = SAVE_EVERY
+) -> Iterator[TrainingProgress]:
     """Train to the end, reporting progress, and write the averaged weights to `output`.
 
-    The state and the loss curve are written beside it; a state that is there is resumed. Of several processes, rank 0
+    The state and the loss curve are written beside it; a state that is there is resumed. save_every: seconds of
+    training between two saves of the state, from which a killed training resumes. Of several processes, rank 0
     reports and writes. Raises InputError if the state belongs to another training or the folder cannot be written,
     CheckpointError if it is damaged.
     """
@@ -31,7 +34,7 @@ def run_training(task: Task, settings: Settings, output: Path, storage: Storage)
     with writing(output.parent):
         _resume(trainer, facts, state_file)
         if task.share.rank == 0:
-            yield from _recorded(trainer, facts, state_file, output)
+            yield from _recorded(trainer, facts, state_file, output, save_every)
             weights = checkpoint_weights(trainer.ema.weights)
             facts = replace(facts, iterations=str(trainer.iteration), cost=str(trainer.cost), date=utc_now())
             facts = replace(facts, **(task.finish(weights) if task.finish else {}))
@@ -41,14 +44,16 @@ def run_training(task: Task, settings: Settings, output: Path, storage: Storage)
     task.share.wait()  # for the checkpoint, which may be that of a teacher
 
 
-def _recorded(trainer: Trainer, facts: CheckpointFacts, state_file: Path, output: Path) -> Iterator[TrainingProgress]:
+def _recorded(
+    trainer: Trainer, facts: CheckpointFacts, state_file: Path, output: Path, save_every: float
+) -> Iterator[TrainingProgress]:
     """Train to the end, reporting progress, and write the loss curve and, on the way and at the end, the state."""
     settings, saved = trainer.settings, trainer.seconds
     curve = LossCurve(output.with_suffix(".loss.csv"), LOG_EVERY, trainer.iteration)
     try:
         for loss in trainer.run():
             point = curve.add(trainer.iteration, loss, settings.batch_size)
-            if trainer.seconds - saved >= SAVE_AFTER:
+            if trainer.seconds - saved >= save_every:
                 save(state_file, trainer.state(), facts.metadata)
                 saved = trainer.seconds
             if point:

@@ -149,8 +149,6 @@ def test_a_directory_taken_over_by_hand_is_written_by_one(run, cell, fill):
             r"Line 2 of '.*' is damaged \(it has \d+ of \d+ values\)",
         ),
         (lambda text: text.replace('"{', "{", 1), r"Line 2 of '.*results\.csv' is damaged"),
-        (lambda text: "", "cannot be read as results of samplerbench"),
-        (lambda text: text[:100], "cannot be read as results of samplerbench"),
         (lambda text: "\0" * 64 + "\n" + text, "is damaged"),
     ],
 )
@@ -162,6 +160,17 @@ def test_damaged_results_are_refused_and_left_as_they_are(damage, reason, run, c
         with pytest.raises(InputError, match=reason):
             read(run)
     assert (run / "results.csv").read_text() == damaged
+
+
+@pytest.mark.parametrize("length", [0, 100])
+def test_results_without_a_whole_header_hold_no_rows_and_are_written_anew(length, run, cell, fill):
+    fill(run, cell("a", 5.0), cell("b", 6.0))
+    os.truncate(run / "results.csv", length)
+    assert read_results(run).empty
+    with RunDirectory(run) as store:
+        store.write()
+        store.add(cell("b", 6.0))
+    assert fids(run) == {"b": 6.0}
 
 
 def test_the_last_row_of_a_baseline_needs_no_line_end(tmp_path, cell, fill):

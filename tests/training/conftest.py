@@ -14,17 +14,17 @@ from samplerbench.training.tasks import Inputs
 
 @pytest.fixture
 def short(monkeypatch):
-    """Progress every other iteration, and a save after each."""
+    """Progress every other iteration."""
     monkeypatch.setattr(run, "LOG_EVERY", 2)
-    monkeypatch.setattr(run, "SAVE_AFTER", 0.0)
 
 
 @pytest.fixture
 def plan(tmp_path):
-    """plan(recipe, folder=None, **options): the trainings that a recipe needs, of six iterations each."""
+    """plan(recipe, folder=None, **options): the trainings that a recipe needs, of six iterations, each saved."""
 
     def plan(recipe: str = "flow", folder: str = "", **options) -> list[Training]:
-        usual = TrainOptions(iterations=6, batch_size=16, device="cpu", output=str(tmp_path / folder))
+        output = str(tmp_path / folder)
+        usual = TrainOptions(iterations=6, batch_size=16, save_every=0.0, device="cpu", output=output)
         return plan_chain(recipe, replace(usual, **options))
 
     return plan
