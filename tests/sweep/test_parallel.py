@@ -15,8 +15,9 @@ DIGITS = {"samples": 80, "batch_size": 40, "steps": "2", "seeds": "3,1", "timing
 NEW = ["commit", "utc"]  # of every measurement
 
 
-def test_rows_raw_data_and_images_are_those_of_one_process(measure, inline, broken, tmp_path):
-    """Also of a cell that fails, of a skipped one, and of a student, whose teacher's images are kept."""
+def test_rows_raw_data_and_images_are_those_of_one_process(measure, inline, broken, tmp_path, monkeypatch):
+    """Also of a cell that fails, and of a student, whose teacher's images are kept."""
+    monkeypatch.setattr("samplerbench.sampling.reference.FINE", "pf_ode[solver=dopri5,rtol=0.1,atol=0.1]")
     options = {"methods": "ddim,raises,progressive,flow[solver=dopri5,rtol=0.01]", "save_images": True} | DIGITS
     serial, _ = measure(tmp_path / "serial", **options)
     parallel, _ = measure(tmp_path / "parallel", engine="inline", **options)
