@@ -133,7 +133,7 @@ class WrongCapability(SoundMethod):
     [
         (SoundMethod, {}),
         (WrongOrder, {"declared_order_is_reached": "declares order 2, but its error falls with order 1.0"}),
-        (OwnRandomness, {"draws_noise_through_its_argument": "call noise"}),
+        (OwnRandomness, {"draws_noise_through_its_argument": "call noise", "never_reads_its_state": "device meta"}),
         (
             ChangesItsInput,
             {"leaves_its_input_alone": "changes its initial state in place"} | dict.fromkeys(COUNTED, ""),

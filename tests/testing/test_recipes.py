@@ -72,7 +72,7 @@ class DrawsItsOwnNoise(SoundRecipe):
         (KeepsItsModules, {"makes_new_modules": "returns the same 'critic' at every call"}),
         (MisspeltCapability, {"describes_itself": "did you mean 'variance'?"}),
         (TeachesItself, {"ends_its_chain_of_teachers": "form a circle"}),
-        (DrawsItsOwnNoise, {"draws_noise_through_its_argument": "call noise(x)"}),
+        (DrawsItsOwnNoise, {"draws_noise_through_its_argument": "call noise(x)", "divides_its_batches": ""}),
     ],
 )
 def test_a_broken_recipe_fails_the_check_meant_for_it(recipe, caught, assert_caught):
