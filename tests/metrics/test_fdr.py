@@ -71,7 +71,9 @@ def test_several_spaces_are_averaged_to_nine_digits(real_features):
 def test_it_is_1_for_the_held_out_images_and_ignores_images_beyond_their_number(digits, noisy):
     for images in (digits.train[:500], torch.cat((digits.train, noisy))):
         found, _ = scored(images, BOTH)
-        assert [found[name] for name in ("fdr", "fdr_1", "fdr_2")] == pytest.approx([1, 1, 1], rel=1e-7)  # float32 rounds with the batch
+        assert [found[name] for name in ("fdr", "fdr_1", "fdr_2")] == pytest.approx(
+            [1, 1, 1], rel=1e-7
+        )  # float32 rounds with the batch
 
 
 def test_an_encoder_is_loaded_and_used_once_for_all_metrics(noisy, monkeypatch):
