@@ -121,7 +121,7 @@ def _connect(address: str | None) -> None:
     """Join a cluster, or start Ray here. Raises InputError if there is none at the address."""
     import ray
 
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         ray.init(address="local", **quiet)
         return
