@@ -61,7 +61,8 @@ def derivative(field: Field, x: Tensor, t: Tensor, s: Tensor, label: Tensor | No
     def mean_velocity(x: Tensor, t: Tensor) -> Tensor:
         return field(x, field.path.at(t), field.path.at(s), label=label).p
 
-    with sdpa_kernel(SDPBackend.MATH):  # fused attention does not support forward mode
+    # Neither fused attention nor autocast supports forward mode.
+    with sdpa_kernel(SDPBackend.MATH), torch.autocast(x.device.type, enabled=False):
         return torch.func.jvp(mean_velocity, (x, t), (velocity, torch.ones_like(t)))[1]
 
 

@@ -7,7 +7,7 @@ from samplerbench.methods import Field, Linear, get_recipe
 from samplerbench.methods.students.meanflow import derivative
 from samplerbench.models import PRESETS, UNet
 from samplerbench.testing.exact import normal
-from samplerbench.testing.small_net import seeded_noise
+from samplerbench.testing.small_net import SmallNet, seeded_noise
 
 PATH = Linear()
 
@@ -33,6 +33,15 @@ def test_the_derivative_of_the_unet_is_a_central_difference():
     found = derivative(field, x, t, s, label, v)
     # Times are embedded in float32, whose rounding the difference amplifies.
     torch.testing.assert_close(found, (ends[0] - ends[1]) / (2 * h), rtol=0, atol=0.02 * found.abs().max().item())
+
+
+def test_the_derivative_stays_in_float32_under_autocast():
+    """Which does not support forward mode."""
+    field, x = Field(SmallNet(), PATH, "velocity", interval=True), normal(4, 1, 8, 8).float()
+    inputs = x, torch.full((4,), 0.9), torch.full((4,), 0.2), None, x
+    with torch.autocast("cpu", torch.bfloat16):
+        found = derivative(field, *inputs)
+    torch.testing.assert_close(found, derivative(field, *inputs), rtol=0, atol=0)
 
 
 def test_the_share_of_instants_and_the_adaptive_weight_are_options(flow_map):
