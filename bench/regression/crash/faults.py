@@ -58,9 +58,7 @@ class KillRun(Fault):
         return "it needs --workers 2 or more" if self.alone and workers == 1 else ""
 
     def strike(self, trial):
-        with trial.started() as process:
-            running = process.wait(trial.moment()) is None
-            process.kill_parent() if self.alone else process.kill()
+        running = trial.cut_off(self.alone)
         trial.mark()
         return running
 

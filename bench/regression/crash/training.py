@@ -26,7 +26,7 @@ Weights = Mapping[str, np.ndarray]
 class Length:
     """Of a training. save_every: seconds between two saves of its state, far less than a kill takes to come."""
 
-    iterations: int = 300
+    iterations: int = 100
     batch_size: int = 32
     save_every: float = 0.5
 

@@ -75,12 +75,17 @@ class Trial:
         """A random moment of the undisturbed run, in seconds after its start."""
         return self.rng.uniform(0, self.undisturbed.seconds)
 
-    def cut_off(self) -> bool:
-        """Start the command and kill all of it at a random moment; returns False if it had ended by then."""
+    def cut_off(self, alone: bool = False) -> bool:
+        """Start the command and kill it, or its parent alone, at a random moment; False if it had ended by then."""
         with self.started() as process:
-            running = process.wait(self.moment()) is None
-            process.kill()
-        return running
+            code = process.wait(self.moment())
+            if alone:
+                process.kill_parent()
+            else:
+                process.kill()
+        if code:
+            self.fail(f"it ended with {code} before the kill: {process.last_line}")
+        return code is None
 
     def ended(self, process: Process, *codes: int) -> int:
         """Wait for the end of a command, which must have one of these exit codes; returns the code."""
