@@ -14,7 +14,7 @@ from samplerbench.store.run_directory import read_facts, read_merged, read_raw
 from samplerbench.store.sessions import sessions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # by identity, so that what is made of it can be cached
 class Results:
     """Rows with the columns of results.csv and three more, and the run.json of every run by its name.
 
