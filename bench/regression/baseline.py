@@ -8,7 +8,7 @@ from samplerbench.statistics import to_six_digits
 from samplerbench.store.columns import CELL, to_csv
 from samplerbench.store.protocol import protocol_facts, recorded_columns
 from samplerbench.store.provenance import utc_now
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 VOLATILE = ["cell", "commit", "utc"]  # differ between runs that measured the same
 

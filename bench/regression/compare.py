@@ -11,7 +11,7 @@ from samplerbench.regression.field import compare_field, same_machine
 from samplerbench.regression.rule import RULES, Rule, merge_rules
 from samplerbench.regression.verdicts import Verdict
 from samplerbench.store.protocol import NotComparable, differences, protocol_facts, recorded_columns
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 PROTOCOL = ("dataset", "resolution", "samples", "seeds")  # the columns that a protocol determines
 

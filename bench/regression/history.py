@@ -16,7 +16,7 @@ from samplerbench.regression.field import compare_field
 from samplerbench.regression.rule import RULES
 from samplerbench.store.columns import CELL, identity, to_csv, typed
 from samplerbench.store.repository import measured_commit
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 PLOTTED = {"fid": "FID", "overhead_ratio": "overhead", "nfe": "NFE"}
 SERIES = [*CELL, "protocol"]  # a cell under another protocol is another line in the plots

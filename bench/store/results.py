@@ -10,8 +10,9 @@ import pandas as pd
 from samplerbench.errors import InputError
 from samplerbench.store.labels import names
 from samplerbench.store.provenance import fingerprint
-from samplerbench.store.run_directory import read_facts, read_merged, read_raw
-from samplerbench.store.sessions import sessions
+from samplerbench.store.raw import read_raw
+from samplerbench.store.sessions import read_facts, sessions
+from samplerbench.store.stored_rows import read_merged
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,14 @@ import pandas as pd
 
 from samplerbench.errors import InputError, WriteError, writing
 from samplerbench.store.atomic import append, continuing, replace
-from samplerbench.store.columns import (
-    CELL_OF_RUN,
-    NAMES,
-    empty_frame,
-    identity,
-    to_csv,
-    to_line,
-    typed,
-)
-from samplerbench.store.lock import Lock, Writer
-from samplerbench.store.sessions import refuse_newer, sessions, with_seconds, with_session, wrong_facts
+from samplerbench.store.columns import CELL_OF_RUN, NAMES, empty_frame, identity, to_csv, to_line, typed
+from samplerbench.store.lock import LOCK, Lock
+from samplerbench.store.raw import Arrays
+from samplerbench.store.sessions import read_facts, sessions, with_seconds, with_session
 from samplerbench.store.stored_rows import StoredRows, read_rows
-from samplerbench.store.units import Arrays, Units
+from samplerbench.store.units import Units
+from samplerbench.store.writer import Writer
 
-LOCK = "run.lock"
 # What a killed run leaves behind.
 UNFINISHED = (
     "*.csv.partial",
@@ -36,7 +29,6 @@ UNFINISHED = (
     "profile/*.partial",
     "units/*.partial",
 )
-_WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
 
 
 class RunDirectory:
@@ -215,50 +207,3 @@ class RunDirectory:
                 f"{str(self.folder / LOCK)!r} was removed or replaced during this run, so another run may write there "
                 "too: the rows before are kept, and the same command continues."
             )
-
-
-def read_results(run: Path) -> pd.DataFrame:
-    """The rows of a run directory or a CSV. Raises InputError if there are none, or they are another tool's.
-
-    Of a running or killed run, these are the rows that are complete, and of several of one cell the last.
-    """
-    return read_rows(run, _file(run)).frame
-
-
-def _file(run: Path) -> Path:
-    return run / "results.csv" if run.is_dir() else run
-
-
-def read_merged(run: Path) -> tuple[pd.DataFrame, pd.Series | None]:
-    """The rows, and the run that each of them is from; None if they are all from the one that wrote them."""
-    rows = read_rows(run, _file(run))
-    return rows.frame, rows.runs
-
-
-def read_facts(run: Path) -> dict:
-    """run.json of a run directory or of a merged report. Raises InputError if it is missing, damaged or another's."""
-    path = run / "run.json"
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
-    except ValueError as error:
-        raise InputError(f"{str(path)!r} is damaged ({error}): {_WITHOUT_FACTS}") from error
-    refuse_newer(path, facts)
-    for wrong in wrong_facts(facts):
-        raise InputError(f"{str(path)!r} was not written by `bench run` ({wrong}): {_WITHOUT_FACTS}")
-    return facts
-
-
-def teacher_stem(teacher: str, guidance: str) -> str:
-    """Where among the raw data the images of a teacher are, on the noise of the first images of a run."""
-    return "-".join(filter(None, ("teacher", teacher, guidance)))
-
-
-def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
-    """What `RunDirectory.add_raw` kept for a cell; empty if nothing was."""
-    path = run / "raw" / f"{cell}.npz"
-    if not path.exists():
-        return {}
-    with np.load(path) as arrays:
-        return dict(arrays)

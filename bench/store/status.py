@@ -11,8 +11,10 @@ import pandas as pd
 
 from samplerbench.errors import InputError
 from samplerbench.store.columns import empty_frame
-from samplerbench.store.lock import Writer, holder
-from samplerbench.store.run_directory import LOCK, read_facts, read_results
+from samplerbench.store.lock import LOCK, holder
+from samplerbench.store.sessions import read_facts
+from samplerbench.store.stored_rows import read_results
+from samplerbench.store.writer import Writer
 
 RUNNING, UNSURE, KILLED, STOPPED, FINISHED = "running", "running?", "killed", "stopped", "finished"
 DEPTH = 2  # folders below the given one: SUITE/SWEEP/shard-1-of-3

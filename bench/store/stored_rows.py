@@ -50,6 +50,24 @@ def read_rows(run: Path, path: Path) -> StoredRows:
     return StoredRows(rows, runs, torn)
 
 
+def read_results(run: Path) -> pd.DataFrame:
+    """The rows of a run directory or a CSV. Raises InputError if there are none, or they are another tool's.
+
+    Of a running or killed run, these are the rows that are complete, and of several of one cell the last.
+    """
+    return read_rows(run, _file(run)).frame
+
+
+def read_merged(run: Path) -> tuple[pd.DataFrame, pd.Series | None]:
+    """The rows, and the run that each of them is from; None if they are all from the one that wrote them."""
+    rows = read_rows(run, _file(run))
+    return rows.frame, rows.runs
+
+
+def _file(run: Path) -> Path:
+    return run / "results.csv" if run.is_dir() else run
+
+
 def _complete(text: str, in_run: bool) -> tuple[str, str]:
     """The lines that have an end, and what follows them, which in a run is a row that was being written."""
     whole, end, last = text.rpartition("\n")

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from samplerbench.store.atomic import continuing, replace
+from samplerbench.store.raw import Arrays
 
-Arrays = Mapping[str, np.ndarray]
 NAME = re.compile(r"([0-9a-f]+)-(\d+)\.npz")
 
 

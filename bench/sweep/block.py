@@ -16,7 +16,7 @@ from samplerbench.sampling.cuda_graph import cuda_graph
 from samplerbench.sampling.measure import PICTURED, Measurement, measure
 from samplerbench.store.columns import joined
 from samplerbench.store.images import SavedImages
-from samplerbench.store.run_directory import teacher_stem
+from samplerbench.store.raw import teacher_stem
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.options import CheckedSweep
 from samplerbench.sweep.prepare import Prepared

@@ -4,8 +4,7 @@ import socket
 from pathlib import Path
 
 from samplerbench.errors import InputError
-from samplerbench.store.lock import holder
-from samplerbench.store.run_directory import LOCK
+from samplerbench.store.lock import LOCK, holder
 from samplerbench.sweep.shard import Shard
 
 

@@ -14,8 +14,9 @@ from samplerbench.metrics.scoring import Scorer, summarise
 from samplerbench.networks.devices import measuring_device
 from samplerbench.sampling.measure import PICTURED, Batch
 from samplerbench.store.provenance import commit, environment, fingerprint, utc_now
+from samplerbench.store.raw import Arrays
 from samplerbench.store.repository import repository
-from samplerbench.store.run_directory import Arrays, RunDirectory
+from samplerbench.store.run_directory import RunDirectory
 from samplerbench.sweep.command import own_command, relative
 from samplerbench.sweep.normalise import dataset_of, parsed_metrics
 from samplerbench.sweep.options import ScoreOptions

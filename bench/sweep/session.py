@@ -16,8 +16,8 @@ from samplerbench.sampling.measure import PICTURED, Measurement
 from samplerbench.store.protocol import differences
 from samplerbench.store.provenance import commit, utc_now
 from samplerbench.store.repository import repository
-from samplerbench.store.run_directory import RunDirectory, read_facts
-from samplerbench.store.sessions import found_batch
+from samplerbench.store.run_directory import RunDirectory
+from samplerbench.store.sessions import found_batch, read_facts
 from samplerbench.sweep.cell_key import cell_key, sweep_key
 from samplerbench.sweep.command import own_command, relative, sources_of
 from samplerbench.sweep.dealing import identity, steps_of

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from samplerbench.errors import InputError
-from samplerbench.store import lock
-from samplerbench.store.lock import Lock, Writer
+from samplerbench.store import lock, writer
+from samplerbench.store.lock import Lock
+from samplerbench.store.writer import Writer
 
 SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
 
@@ -33,9 +34,9 @@ def process():
 
 def held_by(path: Path, **changes: object) -> Writer:
     """A lock as another process would have left it."""
-    writer = replace(Writer.this(), **changes)
-    path.write_text(json.dumps(asdict(writer)))
-    return writer
+    held = replace(Writer.this(), **changes)
+    path.write_text(json.dumps(asdict(held)))
+    return held
 
 
 def left(path: Path) -> list[str]:
@@ -62,7 +63,7 @@ def test_a_lock_is_released_when_its_object_goes(path):
 
 
 def test_the_lock_of_a_running_process_is_kept_and_of_a_killed_one_taken_over(path, process):
-    before = held_by(path, pid=process.pid, started=lock._start_time(process.pid))
+    before = held_by(path, pid=process.pid, started=writer._start_time(process.pid))
     with pytest.raises(InputError, match=f"is being written by process {process.pid} on "):
         Lock(path)
     os.kill(process.pid, signal.SIGKILL)
@@ -79,7 +80,7 @@ def test_a_process_that_only_has_the_same_id_does_not_hold_the_lock(path, proces
 
 
 def test_a_lock_from_before_a_reboot_is_taken_over(path, monkeypatch):
-    monkeypatch.setattr(lock, "_machine", lambda: ("machine", "boot", "pids"))
+    monkeypatch.setattr(writer, "_machine", lambda: ("machine", "boot", "pids"))
     held_by(path, boot="another")
     assert Lock(path).held()
 
@@ -94,7 +95,7 @@ def test_a_lock_from_before_a_reboot_is_taken_over(path, monkeypatch):
     ],
 )
 def test_a_lock_that_cannot_be_checked_is_kept_and_its_file_named(changes, machine, path, monkeypatch):
-    monkeypatch.setattr(lock, "_machine", lambda: (machine, "boot", "pids"))
+    monkeypatch.setattr(writer, "_machine", lambda: (machine, "boot", "pids"))
     held_by(path, **{"pid": 2**22 + 1} | changes)
     with pytest.raises(
         InputError, match=r"cannot be checked from here: .* delete '.*run\.lock' if that run has ended\.$"

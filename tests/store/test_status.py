@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from samplerbench.errors import InputError
-from samplerbench.store.lock import Writer
 from samplerbench.store.run_directory import RunDirectory
 from samplerbench.store.status import FINISHED, KILLED, RUNNING, STOPPED, UNSURE, read_status, runs_in
+from samplerbench.store.writer import Writer
 
 NOW = datetime.now(timezone.utc)
 STARTED = (NOW - timedelta(minutes=10)).isoformat(timespec="seconds")

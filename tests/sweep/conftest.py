@@ -10,7 +10,7 @@ import pytest
 import samplerbench
 from samplerbench.methods import METHODS, Method, register
 from samplerbench.store.columns import CELL_OF_RUN
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 from samplerbench.sweep.engine.base import ENGINES, Engine, Pool, Ready
 from samplerbench.sweep.engine.worker import Worker
 from samplerbench.sweep.options import Sweep
