@@ -1,7 +1,6 @@
 """`bench run`."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.suite import read_suite
 
 if TYPE_CHECKING:
+    from samplerbench.store.place import Place
     from samplerbench.store.results import Results
     from samplerbench.sweep.request import Request
     from samplerbench.sweep.session import Session
@@ -72,7 +72,7 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
 class Measured:
     """What has been measured. spent: on each sweep. session: the last one's; those before hold no networks any more."""
 
-    folders: list[Path] = field(default_factory=list)
+    folders: "list[Place]" = field(default_factory=list)
     spent: list[Breakdown] = field(default_factory=list)
     session: "Session | None" = None
     cells: int = 0
@@ -112,7 +112,7 @@ def _measure(request: "Request", spent: Breakdown, profile: bool) -> Measured:
     return done
 
 
-def _report(folders: list[Path], merged: Path | None) -> bool:
+def _report(folders: "list[Place]", merged: "Place | None") -> bool:
     """Print and write the report, of several sweeps into `merged`; returns whether a cell failed."""
     from samplerbench.cli.results import print_results
     from samplerbench.store import merge

@@ -1,7 +1,6 @@
 """Has it got worse? Two runs compared, cell by cell."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -10,13 +9,14 @@ from samplerbench.regression.cell import cell_name, rows_by_cell
 from samplerbench.regression.field import compare_field, same_machine
 from samplerbench.regression.rule import RULES, Rule, merge_rules
 from samplerbench.regression.verdicts import Verdict
+from samplerbench.store.place import Place
 from samplerbench.store.protocol import NotComparable, differences, protocol_facts, recorded_columns
 from samplerbench.store.stored_rows import read_results
 
 PROTOCOL = ("dataset", "resolution", "samples", "seeds")  # the columns that a protocol determines
 
 
-def compare_runs(baseline: Path, current: Path, fail_on: Sequence[str] = ()) -> list[Verdict]:
+def compare_runs(baseline: Place, current: Place, fail_on: Sequence[str] = ()) -> list[Verdict]:
     """Compare two runs, each a run directory or a CSV, by the default rules and those of `--fail-on`.
 
     Raises NotComparable if there is no baseline or the protocols differ, InputError for anything that is not a run.

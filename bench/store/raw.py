@@ -1,19 +1,21 @@
 """Raw data, which rows were made from: arrays by stem, in raw/."""
 
+import io
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
+
+from samplerbench.store.place import Place
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
+def read_raw(run: Place, cell: str) -> dict[str, np.ndarray]:
     """What `RunDirectory.add_raw` kept for a cell; empty if nothing was."""
     path = run / "raw" / f"{cell}.npz"
     if not path.exists():
         return {}
-    with np.load(path) as arrays:
+    with np.load(io.BytesIO(path.read_bytes())) as arrays:
         return dict(arrays)
 
 

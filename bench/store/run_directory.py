@@ -3,19 +3,21 @@
 import io
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from samplerbench.errors import InputError, WriteError, writing
+from samplerbench.errors import InputError, WriteError, reading, writing
 from samplerbench.store.atomic import append, continuing, replace
 from samplerbench.store.columns import CELL_OF_RUN, NAMES, empty_frame, identity, to_csv, to_line, typed
-from samplerbench.store.lock import LOCK, Lock
+from samplerbench.store.place import Place, names, remove_folder
 from samplerbench.store.raw import Arrays
 from samplerbench.store.sessions import read_facts, sessions, with_seconds, with_session
-from samplerbench.store.stored_rows import StoredRows, read_rows
+from samplerbench.store.sharing import Hold, SharedWriter, SoleWriter
+from samplerbench.store.stored_rows import APART, StoredRows, read_rows
 from samplerbench.store.units import Units
 from samplerbench.store.writer import Writer
 
@@ -28,6 +30,7 @@ UNFINISHED = (
     "tracebacks/*.partial",
     "profile/*.partial",
     "units/*.partial",
+    "rows/*.partial",
 )
 
 
@@ -35,45 +38,62 @@ class RunDirectory:
     """The rows of a run, in a directory that survives a kill at any moment and has one writer at a time.
 
     A row is appended to results.csv, which takes the same time however many there are; of two rows of one cell the
-    later counts, and at the end only that is left. To write, use it as a context. notes: what there is to say about
-    the state in which it was found. units: the finished blocks of cells without a row.
+    later counts, and at the end only that is left. In a bucket, or where several sessions write, a row is a file of its
+    own in rows/ until the last session moves it there. To write, use it as a context. notes: what there is to say about
+    the state in which it was found. units: the finished blocks of cells without a row. hold: the right to write.
     """
 
-    def __init__(self, folder: Path, metrics: Iterable[str] = ()):
+    def __init__(self, folder: Place, metrics: Iterable[str] = (), shared: bool = False):
         """Read what the directory holds, if it exists. metrics: columns of rows to come, beside the store's.
 
-        Raises InputError if it is damaged or holds something else.
+        shared: whether others may write at the same time. Raises InputError if it is damaged or holds something else.
         """
         self.folder, self.path = folder, folder / "results.csv"
-        self.metrics = list(metrics)
+        self.metrics, self.shared = list(metrics), shared
         self.notes: list[str] = []
-        self.lock: Lock | None = None
+        self.hold: Hold | None = None
+        self.order: list[str] = []
         self.session: int | None = None  # the place in run.json of the session that it has described
         self._load()
 
     def __enter__(self) -> "RunDirectory":
-        """Create the directory and become its only writer. Raises InputError if it is in use or cannot be written."""
+        """Create the directory and become its writer. Raises InputError if it is in use or cannot be written."""
         with writing(self.folder):
             (self.folder / "raw").mkdir(parents=True, exist_ok=True)
-            self.lock = Lock(self.folder / LOCK)
+            self.hold = SharedWriter(self.folder) if self.shared else SoleWriter(self.folder)
         try:
-            torn = self._load()
-            with writing(self.folder):
-                for partial in (path for pattern in UNFINISHED for path in self.folder.glob(pattern)):
-                    partial.unlink()
+            with writing(self.folder), self.hold.turn():
+                torn = self._load()
+                if self.hold.alone():
+                    self._remove_unfinished()
         except BaseException:
-            self.lock.release()
+            self.hold.release()
             raise
-        self.notes = self._notes(torn, self.lock.taken_from)
+        self.notes = self._notes(torn, self.hold.taken_from)
         return self
 
     def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
-        assert self.lock is not None
+        assert self.hold is not None
         try:
-            if self._outdated and not isinstance(error, WriteError):
-                self.write()
+            if not isinstance(error, WriteError):
+                with continuing(self.folder), self.turn():
+                    self._close(self.hold)
+                    self.hold.release()  # before the turn ends, so that the next one knows whether it is the last
         finally:
-            self.lock.release()
+            self.hold.release()
+
+    def turn(self) -> AbstractContextManager[None]:
+        """A block in which this session alone changes what several of them share."""
+        assert self.hold is not None, "a session writes inside `with`"
+        return self.hold.turn()
+
+    def _close(self, hold: Hold) -> None:
+        """See the rows of all sessions; the last one puts them together."""
+        if self.shared:
+            self._load()
+            self._outdated = True
+        if self._outdated and hold.alone():
+            self.write()
 
     def add(self, row: Mapping[str, object], raw: Mapping[str, Arrays] | None = None) -> None:
         """Write a row, in the place of an earlier one of its cell, and before it the raw data by stem.
@@ -83,9 +103,7 @@ class RunDirectory:
         try:
             for stem, arrays in (raw or {}).items():
                 self.add_raw(stem, arrays)
-            with continuing(self.folder):
-                self._check_lock()
-                append(self.path, to_line(row, [*NAMES, *self.metrics]).encode())
+            self._add_line(str(row["cell"]), to_line(row, [*NAMES, *self.metrics]))
         except WriteError as error:
             self._outdated |= self._keep(dict(row))
             error.rows = self._unwritten(row)
@@ -94,6 +112,17 @@ class RunDirectory:
         if row["status"] == "ok":  # a failed cell is tried again, and then needs only its other blocks
             self.units.remove(str(row["cell"]))
 
+    def _add_line(self, cell: str, line: str) -> None:
+        with continuing(self.folder):
+            self._check_lock()
+            if isinstance(self.path, Path) and not self.shared:
+                append(self.path, line.encode())
+                return
+            header = to_csv(empty_frame(self.metrics))
+            (self.folder / APART).mkdir(exist_ok=True)
+            replace(self._apart(cell), (header + line).encode())
+            self._outdated = True
+
     def write(self) -> None:
         """Write results.csv as a whole, unless it is as it should be. Raises WriteError."""
         text = to_csv(self.frame()).encode()
@@ -101,15 +130,30 @@ class RunDirectory:
             self._check_lock()
             if not self.path.exists() or self.path.read_bytes() != text:
                 replace(self.path, text)
-            self.path.open("r+b").close()  # a file that cannot be appended to is found now
+            if isinstance(self.path, Path):
+                self.path.open("r+b").close()  # a file that cannot be appended to is found now
+            remove_folder(self.folder / APART)
         self._outdated = False
 
     def arrange(self, cells: Iterable[str]) -> None:
         """Put the rows of these cells last and in this order, in results.csv at the end."""
-        for cell in cells:
+        self.order, self._outdated = list(cells), True
+        self._arrange()
+
+    def _arrange(self) -> None:
+        for cell in self.order:
             if cell in self.rows:
                 self.rows[cell] = self.rows.pop(cell)
-        self._outdated = True
+
+    def refresh(self, cells: Iterable[str]) -> None:
+        """See the rows of these cells, and the blocks of all, that other sessions have written meanwhile."""
+        with reading(self.folder):
+            written = names(self.folder / APART)
+            self.units.refresh()
+            for cell in cells:
+                if f"{cell}.csv" in written:
+                    for row in read_rows(self.folder, self._apart(cell)).frame.to_dict("records"):
+                        self._keep(row)
 
     def frame(self) -> pd.DataFrame:
         """All rows, with the documented columns and types."""
@@ -135,7 +179,7 @@ class RunDirectory:
             (self.folder / "tracebacks").mkdir(exist_ok=True)
             replace(self.folder / "tracebacks" / f"{cell}.txt", text.encode())
 
-    def add_profile(self, cell: str, trace: bytes) -> Path:
+    def add_profile(self, cell: str, trace: bytes) -> Place:
         """Keep the trace of a cell's sampling run, in profile/CELL.json.gz; returns its path. Raises WriteError."""
         path = self.folder / "profile" / f"{cell}.json.gz"
         with continuing(self.folder):
@@ -146,18 +190,21 @@ class RunDirectory:
     @property
     def described(self) -> bool:
         """Whether there is a run.json."""
-        return (self.folder / "run.json").exists()
+        with reading(self.folder):
+            return (self.folder / "run.json").exists()
 
     def describe(self, facts: Mapping[str, object]) -> None:
         """Add a session to run.json. Raises WriteError, or InputError if what is there is damaged."""
-        described = with_session(read_facts(self.folder) if self.described else {}, facts)
-        self._write_facts(described)
+        with self.turn():
+            described = with_session(read_facts(self.folder) if self.described else {}, facts)
+            self._write_facts(described)
         self.session = len(sessions(described)) - 1
 
     def add_seconds(self, seconds: Mapping[str, float]) -> None:
         """Add to the session that was described where its time went. Raises as `describe` does."""
         assert self.session is not None, "a session is described first"
-        self._write_facts(with_seconds(read_facts(self.folder), self.session, seconds))
+        with self.turn():
+            self._write_facts(with_seconds(read_facts(self.folder), self.session, seconds))
 
     def _write_facts(self, facts: Mapping[str, Any]) -> None:
         with continuing(self.folder):
@@ -168,20 +215,29 @@ class RunDirectory:
         """Read the rows; returns what follows the last complete one. Raises InputError for anything but a run."""
         if self.described and "runs" in read_facts(self.folder):
             raise InputError(f"{str(self.folder)!r} is a report of several runs: choose another --output.")
-        found = read_rows(self.folder, self.path) if self.path.exists() else StoredRows(empty_frame(), None, "")
+        with reading(self.folder):
+            found = read_rows(self.folder, self.path) if self.path.exists() else StoredRows(empty_frame(), None, "")
+            self.units = Units(self.folder)
         self.metrics = [name for name in dict.fromkeys([*self.metrics, *found.frame.columns]) if name not in NAMES]
         self.rows: dict[str, dict] = {}  # by cell
         self._cells: dict[tuple, str] = {}  # by identity
         for row in found.frame.to_dict("records"):
             self._keep(row)
-        self._outdated = False  # whether results.csv has rows that were replaced
-        self.units = Units(self.folder)
+        self._arrange()
+        self._outdated = False  # whether results.csv lacks rows, or has some that were replaced
         return found.torn
 
-    def _notes(self, torn: str, before: Writer | None) -> list[str]:
-        notes = []
-        if before:
-            notes.append(f"Took over {self.folder} from {before}, which has ended without releasing it")
+    def _remove_unfinished(self) -> None:
+        """What was killed while it was written; in a bucket there is no such thing."""
+        if isinstance(self.folder, Path):
+            for partial in (path for pattern in UNFINISHED for path in self.folder.glob(pattern)):
+                partial.unlink()
+
+    def _apart(self, cell: str) -> Place:
+        return self.folder / APART / f"{cell}.csv"
+
+    def _notes(self, torn: str, before: Iterable[Writer]) -> list[str]:
+        notes = [f"Took over {self.folder} from {each}, which has ended without releasing it" for each in before]
         if torn:
             notes.append(f"{self.path} ends in the middle of a row, which is measured again: {torn[:60]}")
         return notes
@@ -201,9 +257,11 @@ class RunDirectory:
         return to_csv(self.frame())
 
     def _check_lock(self) -> None:
-        assert self.lock is not None, "rows are written inside `with`"
-        if not self.lock.held():
+        assert self.hold is not None, "rows are written inside `with`"
+        if isinstance(self.folder, Path):
+            self.folder.stat()  # for a sentence of its own, if it is gone
+        if not self.hold.lock.held():
             raise WriteError(
-                f"{str(self.folder / LOCK)!r} was removed or replaced during this run, so another run may write there "
+                f"{str(self.hold.lock.path)!r} was removed or replaced during this run, so another run may write there "
                 "too: the rows before are kept, and the same command continues."
             )

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from samplerbench.errors import InputError
+from samplerbench.store.place import Place
 
 SCHEMA = 2  # of run.json and results.csv; runs of schema 1 do not say so. It rises with what older versions misread.
 # The facts of a run, with their types. A merged report has `command` and `runs`, the facts of every run by its name.
@@ -73,7 +73,7 @@ def _session(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: facts[key] for key in OF_SESSION if key in facts}
 
 
-def read_facts(run: Path) -> dict:
+def read_facts(run: Place) -> dict:
     """run.json of a run directory or of a merged report. Raises InputError if it is missing, damaged or another's."""
     path = run / "run.json"
     try:
@@ -88,7 +88,7 @@ def read_facts(run: Path) -> dict:
     return facts
 
 
-def refuse_newer(path: Path, facts: Any) -> None:
+def refuse_newer(path: Place, facts: Any) -> None:
     """Raise InputError if a newer samplerbench has written this run.json, whose meaning may have changed."""
     schema = facts.get("schema") if isinstance(facts, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:

@@ -14,7 +14,8 @@ class Writer:
     """A process that writes, and since when.
 
     host, machine, boot, namespace: where its process ID means something. started: tells it from a later process with
-    the same ID. All but the first are "" where the system does not say.
+    the same ID. All of these are "" where the system does not say. beat_s: how often it renews its lock; 0 for older
+    versions, which do not. brief: whether it holds the lock for moments only, as sessions of a joined sweep do.
     """
 
     token: str
@@ -25,12 +26,14 @@ class Writer:
     pid: int
     started: str | None
     since: str
+    beat_s: float = 0.0
+    brief: bool = False
 
     @classmethod
-    def this(cls) -> "Writer":
+    def this(cls, beat_s: float = 0.0, brief: bool = False) -> "Writer":
         """This process, under a token that no other call has."""
         pid, where = os.getpid(), (socket.gethostname(), *_machine())
-        return cls(uuid4().hex[:12], *where, pid, _start_time(pid), utc_now())
+        return cls(uuid4().hex[:12], *where, pid, _start_time(pid), utc_now(), beat_s, brief)
 
     def gone(self) -> bool | None:
         """Whether the process has ended; None if that cannot be found out from here."""
