@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from samplerbench.errors import reading
 from samplerbench.metrics.column import Column
 from samplerbench.regression.cell import cell_name, rows_by_cell
 from samplerbench.regression.field import compare_field, same_machine
@@ -24,7 +25,9 @@ def compare_runs(baseline: Place, current: Place, fail_on: Sequence[str] = ()) -
     rules = merge_rules(
         fail_on, [Column.from_json(column) for run in (baseline, current) for column in recorded_columns(run)]
     )
-    if not baseline.exists():
+    with reading(baseline):
+        found = baseline.exists()
+    if not found:
         raise NotComparable(f"There is no baseline at {str(baseline)!r}: measure one first.")
     facts = [protocol_facts(run) for run in (baseline, current)]
     return compare(read_results(baseline), read_results(current), rules, facts)

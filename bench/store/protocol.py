@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from samplerbench.errors import reading
 from samplerbench.store.place import Place
 from samplerbench.store.sessions import refuse_newer
 
@@ -44,7 +45,8 @@ def _recorded(run: Place, key: str):
 
     Raises InputError if a newer samplerbench has written it.
     """
-    folder = run if run.is_dir() else run.parent
+    with reading(run):
+        folder = run if run.is_dir() else run.parent
     for file in (folder / "protocol.json", folder / "run.json"):
         try:
             facts = json.loads(file.read_text())

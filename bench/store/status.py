@@ -52,9 +52,10 @@ class Status:
 
 def runs_in(folder: Place) -> list[Place]:
     """The folder itself if it is a run directory, or those below. Raises InputError if there are none."""
-    if _is_run(folder):
-        return [folder]
-    found = sorted(filter(_is_single_run, _below(folder, DEPTH)), key=_in_order)
+    with reading(folder):
+        if _is_run(folder):
+            return [folder]
+        found = sorted(filter(_is_single_run, _below(folder, DEPTH)), key=_in_order)
     if not found:
         raise InputError(f"{str(folder)!r} is no run directory and holds none: give the --output of a `bench run`.")
     return found

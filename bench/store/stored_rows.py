@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from samplerbench.errors import InputError
+from samplerbench.errors import InputError, reading
 from samplerbench.store.columns import CELL_OF_RUN, DOCUMENTED, TEXT, empty_frame, typed
 from samplerbench.store.place import Place, contents
 
@@ -67,7 +67,8 @@ def read_merged(run: Place) -> tuple[pd.DataFrame, pd.Series | None]:
 
 
 def _file(run: Place) -> Place:
-    return run / "results.csv" if run.is_dir() else run
+    with reading(run):
+        return run / "results.csv" if run.is_dir() else run
 
 
 def _apart(run: Place) -> list[str]:

@@ -12,6 +12,7 @@ from samplerbench.store.images import SavedImages
 from samplerbench.store.lock import Lock
 from samplerbench.store.merge import merge, write
 from samplerbench.store.place import as_place, names
+from samplerbench.store.protocol import protocol_facts
 from samplerbench.store.raw import read_raw
 from samplerbench.store.results import load
 from samplerbench.store.run_directory import RunDirectory
@@ -145,8 +146,11 @@ def test_a_storage_that_fails_is_one_sentence(monkeypatch, cell):
     ):
         RunDirectory(folder).__enter__()
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "exists", broken)
-    with pytest.raises(InputError, match=r"Cannot read 'memory://broken/run' \(RuntimeError"):
-        RunDirectory(folder)
+    for name in ("isdir", "isfile"):
+        monkeypatch.setattr(type(fsspec.filesystem("memory")), name, broken)
+    for read in (RunDirectory, read_results, read_status, runs_in, load, protocol_facts):
+        with pytest.raises(InputError, match=r"Cannot read 'memory://broken/run' \(RuntimeError"):
+            read(folder)
 
 
 def test_paths_are_those_of_pathlib():
