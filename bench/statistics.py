@@ -48,6 +48,15 @@ def paired_difference(ours: Samples, theirs: Samples, confidence: float = CONFID
     return float(differences.mean()), half_width(differences, confidence)
 
 
+def paired_differences(
+    ours: np.ndarray, theirs: np.ndarray, confidence: float = CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of ours (B,) with each row of theirs (N, B), for B of 2 or more: the means and the half-widths, (N,)."""
+    differences, pairs = theirs - ours, len(ours)
+    error = differences.std(axis=1, ddof=1) / pairs**0.5
+    return differences.mean(axis=1), quantile((1 + confidence) / 2, pairs - 1) * error
+
+
 def trimmed(values: Samples) -> Trimmed:
     """The mean without `TRIM` of the values at either end, and its error from the winsorised variance (Yuen 1974)."""
     ordered = np.sort(np.asarray(values, dtype=np.float64))

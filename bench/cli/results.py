@@ -17,6 +17,7 @@ from samplerbench.store.results import Results
 
 WITHOUT_TERMINAL = 160  # characters of a line
 GAP = 2  # between columns
+MOST = 200  # rows that are printed, unless columns are named
 METHOD = 30  # characters of a method, which takes several lines rather than push columns out
 # What a narrow terminal can do without, first to last: it follows from other columns, or is printed below the table.
 DISPENSABLE = ["teacher NFE", "training (it.)", "x floor", WORSE, "Pareto", "latency (s)", MARKED, "status"]
@@ -24,9 +25,9 @@ ESSENTIAL = ["method", "grid", "guidance", "steps", "NFE"]
 
 
 def print_results(results: Results, columns: str | None = None) -> None:
-    """Print the table, the columns that it lacks, what was not measured, the cautions and the verdicts.
+    """Print the table, what it lacks, what was not measured, the cautions and the verdicts.
 
-    columns: headings to print instead of those that fit. Raises InputError for an unknown one.
+    columns: headings to print instead of those that fit, of all rows. Raises InputError for an unknown one.
     """
     results = led(results)
     shown = table(results)
@@ -38,7 +39,9 @@ def print_results(results: Results, columns: str | None = None) -> None:
         _print(chosen(brief, columns))
     else:
         kept = [*ESSENTIAL, *(name for group in results.groups for name in compared(group).values())]
-        print_table(brief, kept, shown.attrs["wide"])
+        print_table(brief.head(MOST), kept, shown.attrs["wide"])
+        if len(brief) > MOST:
+            click.echo(f"The other {len(brief) - MOST:,} rows are in the report.")
     for lines in (text.failures(shown), text.cautions(results), *_verdicts(results)):
         if lines:
             click.echo("\n" + "\n".join(line.replace("`", "") for line in lines))

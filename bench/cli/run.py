@@ -59,7 +59,7 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
         return
     folder = request.report or done.folders[0]
     with done.session.reporting():
-        failed = _report(done.folders, request.report)
+        failed = _report(done, request.report)
     click.echo(time_line(each.seconds for each in done.spent), err=True)
     if done.interrupted:
         where = folder.parent if request.report else folder
@@ -70,12 +70,16 @@ def run(context: click.Context, options: Sweep, suite: str | None, dry_run: bool
 
 @dataclass
 class Measured:
-    """What has been measured. spent: on each sweep. session: the last one's; those before hold no networks any more."""
+    """What has been measured. spent: on each sweep. session: the last one's; those before hold no networks any more.
+
+    changed: whether any cell was pending.
+    """
 
     folders: "list[Place]" = field(default_factory=list)
     spent: list[Breakdown] = field(default_factory=list)
     session: "Session | None" = None
     cells: int = 0
+    changed: bool = False
     interrupted: bool = False
 
     def add(self, session: "Session") -> None:
@@ -84,6 +88,7 @@ class Measured:
         self.spent.append(session.spent)
         self.session = session
         self.cells += len(session.jobs)
+        self.changed |= bool(session.pending)
 
 
 def _print_plan(request: "Request", profile: bool) -> None:
@@ -112,31 +117,39 @@ def _measure(request: "Request", spent: Breakdown, profile: bool) -> Measured:
     return done
 
 
-def _report(folders: "list[Place]", merged: "Place | None") -> bool:
-    """Print and write the report, of several sweeps into `merged`; returns whether a cell failed."""
+def _report(done: Measured, merged: "Place | None") -> bool:
+    """Print the results and write their report, of several sweeps into `merged`; returns whether a cell failed."""
     from samplerbench.cli.results import print_results
     from samplerbench.store import merge
     from samplerbench.store.results import load
 
-    results = merge.merge(folders, merged, mixed=True) if merged else load(folders[0])
+    results = merge.merge(done.folders, merged, mixed=True) if merged else load(done.folders[0])
     print_results(results)
     if merged:
-        merge.write(results, folders, mixed=len(results.groups) > 1)
-    _write_report(results)
+        merge.write(results, done.folders, mixed=len(results.groups) > 1)
+    _write_report(results, unless_current=not (merged or done.changed))
     return bool((results.rows["status"] == "failed").any())
 
 
-def _write_report(results: "Results") -> None:
+def _write_report(results: "Results", unless_current: bool) -> None:
+    from samplerbench.report.current import REPORT, is_current
+
+    current = unless_current and is_current(results.folder)  # drawing it takes seconds
+    written = results.folder / REPORT if current else _drawn(results)
+    click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
+
+
+def _drawn(results: "Results") -> "Place":
+    """Write the report; returns its path. Raises InputError if that fails."""
     from samplerbench.report.write import write_results
 
     folder = results.folder
     try:
-        written = write_results(results)
+        return write_results(results)
     except Exception as error:  # also of a plug-in's columns: nothing that was measured is lost
         cause = error.__cause__ or error
-        reason = cause.strerror if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
+        reason = (cause.strerror or cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
         raise InputError(
             f"The report could not be written ({reason}), but all rows are in {folder / 'results.csv'}: "
             f"`bench report {folder}` writes it later."
         ) from error
-    click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 4096  # features of which a centred copy is made at once
+PANEL = 256  # columns of the scatter that are added to at once
 
 
 class Statistics:
@@ -19,7 +20,8 @@ class Statistics:
     def __init__(self, width: int):
         self.count = 0
         self.mean = torch.zeros(width, dtype=torch.float64)
-        self._scatter = torch.zeros(width, width, dtype=torch.float64)  # sum of (x - mean)(x - mean)^T
+        # The sum of (x - mean)(x - mean)^T. It is symmetric: only what lies on or below its diagonal is up to date.
+        self._scatter = torch.zeros(width, width, dtype=torch.float64)
 
     @classmethod
     def of(cls, features: Tensor) -> "Statistics":
@@ -45,7 +47,9 @@ class Statistics:
         mean = features.mean(0)
         centred = features - mean
         self._move(len(features), mean)
-        self._scatter.addmm_(centred.T, centred)
+        for start in range(0, len(mean), PANEL):
+            panel = slice(start, start + PANEL)
+            self._scatter[start:, panel].addmm_(centred[:, start:].T, centred[:, panel])
 
     def merge(self, other: "Statistics") -> None:
         """Add the features that another instance was updated with."""
@@ -66,7 +70,8 @@ class Statistics:
         """The unbiased covariance (D, D), as `np.cov`. Raises ValueError for fewer than two features."""
         if self.count < 2:
             raise ValueError(f"A covariance needs at least two features, not {self.count}.")
-        return self._scatter / (self.count - 1)
+        below = self._scatter.tril(-1)
+        return (below + below.T + self._scatter.diagonal().diag()) / (self.count - 1)
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,14 @@ class Reference:
 
     @cached_property
     def _root(self) -> Tensor:
-        """R (D, rank) with R R^T = covariance."""
-        values, vectors = torch.linalg.eigh(self.statistics.covariance)
-        kept = values > values[-1] * len(values) * torch.finfo(values.dtype).eps
+        """R (D, rank) with R R^T = covariance: Cholesky's, unless that is singular up to rounding."""
+        covariance = self.statistics.covariance
+        rounding = len(covariance) * torch.finfo(covariance.dtype).eps
+        root, failed = torch.linalg.cholesky_ex(covariance)
+        if not failed and root.diagonal().min().square() > rounding * covariance.trace():
+            return root
+        values, vectors = torch.linalg.eigh(covariance)  # fifty times the time of Cholesky's
+        kept = values > values[-1] * rounding
         return vectors[:, kept] * values[kept].sqrt()
 
     def distance(self, samples: Statistics) -> float:

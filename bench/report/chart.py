@@ -18,6 +18,8 @@ GOLD, RED = "#d9a400", "#e5383b"
 FRONT, WORSE, FLOOR, CEILING, PUBLISHED = "Pareto front", "worse", "floor", "ceiling", "published"
 EDGE = 1.03  # factor from a point on the edge to the end of the axis
 NFE = "network evaluations per image (NFE)"
+ORDER = ("order", "order_declared")
+HOVERED = ("name", "steps", "nfe", "fid", "fid_ci_low", "fid_ci_high", "scores_per_seed", "trajectory_rmse", *ORDER)
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,8 @@ def _methods(rows: pd.DataFrame, cost: pd.Series) -> Iterator[tuple[str, pd.Data
 
 def _points(rows: pd.DataFrame, column: str, cost: _Cost, error: str) -> Points:
     x = cost.values[rows.index].tolist()
-    texts = [_hover(row, error) for row in rows.to_dict("records")]
+    shown = rows[[name for name in HOVERED if name in rows]]  # of all columns, to_dict takes ten times as long
+    texts = [_hover(row, error) for row in shown.to_dict("records")]
     if cost.spread is not None:
         texts = [[*lines, f"{number(value)} ms per image"] for lines, value in zip(texts, x, strict=True)]
     return Points(x, rows[column].tolist(), texts)
@@ -221,7 +224,8 @@ def _order(row: Mapping) -> str:
 
 
 def _fitted_order(rows: pd.DataFrame) -> str:
-    return next((f", order {text}" for text in map(_order, rows.to_dict("records")) if text), "")
+    orders = rows[[name for name in ORDER if name in rows]].to_dict("records")
+    return next((f", order {text}" for text in map(_order, orders) if text), "")
 
 
 def _source(row: Mapping) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ FID = "fid"
 PARTS = {"floor": "fid_floor", "floor_spread": "fid_floor_sd", "ceiling": "fid_ceiling"}
 
 
+@lru_cache(maxsize=1)  # for the terminal and then for the report
 def led(results: Results) -> Results:
     """The results with the leading metric of every run in the place of FID, under its own heading.
 

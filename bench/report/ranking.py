@@ -5,12 +5,12 @@ Rows are compared by their paired differences over seed blocks, which share thei
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 
-from samplerbench.statistics import CONFIDENCE, paired_difference
+from samplerbench.statistics import CONFIDENCE, paired_differences
 from samplerbench.store.columns import blocks
 from samplerbench.store.labels import recipes
 
@@ -47,7 +47,7 @@ class Budget:
 def ranked(rows: pd.DataFrame, metric: str = "fid") -> list[Rank]:
     """The rows ranked among each other by a metric of which less is better, best first."""
     ordered = rows.sort_values(metric, kind="stable")
-    beats = _beats([blocks(row, metric) for _, row in ordered.iterrows()])
+    beats = _beats(_blocks(ordered, metric))
     ahead, behind = beats.sum(axis=0), beats.sum(axis=1)
     return [
         Rank(row, int(1 + ahead[i]), int(len(beats) - behind[i]), tied=not beats[0, i])
@@ -57,7 +57,8 @@ def ranked(rows: pd.DataFrame, metric: str = "fid") -> list[Rank]:
 
 def decidable(ranks: list[Rank], metric: str = "fid") -> bool:
     """Whether at least two rows have several seed blocks, without which a tie cannot be told from a difference."""
-    return sum(len(blocks(rank.row, metric)) > 1 for rank in ranks) > 1
+    several = (rank for rank in ranks if len(blocks(rank.row, metric)) > 1)
+    return len([*islice(several, 2)]) == 2
 
 
 def leaders(ranks: list[Rank], metric: str = "fid") -> list[Rank]:
@@ -121,10 +122,13 @@ def pareto(cost: Iterable[float], value: Iterable[float], error: Iterable[float]
     """
     x, y = np.asarray(cost, dtype=np.float64), np.asarray(value, dtype=np.float64)
     spread = np.broadcast_to(np.asarray(error, dtype=np.float64), x.shape)
-    reach = np.hypot(spread[None], spread[:, None])
-    cheaper = (y[None] <= y[:, None]) & (x[None] < x[:, None] - reach)
-    better = (y[None] < y[:, None]) & (x[None] <= x[:, None] + reach)
-    return ~(cheaper | better).any(axis=1) & ~np.isnan(x) & ~np.isnan(y)
+    found = ~np.isnan(x) & ~np.isnan(y)
+    for i in np.flatnonzero(found):  # not all pairs at once, which for ten thousand points are gigabytes
+        reach = np.hypot(spread, spread[i])
+        cheaper = (y <= y[i]) & (x < x[i] - reach)
+        better = (y < y[i]) & (x <= x[i] + reach)
+        found[i] = not (cheaper | better).any()
+    return found
 
 
 def regressions_in_nfe(rows: pd.DataFrame) -> pd.Series:
@@ -134,21 +138,39 @@ def regressions_in_nfe(rows: pd.DataFrame) -> pd.Series:
     block, the FID must be higher by four standard deviations. Of several better rows, the best counts.
     """
     found = pd.Series(np.nan, index=rows.index, dtype="float64")
+    of_row = dict(zip(rows.index, _blocks(rows, "fid"), strict=True))
     for curve in _nfe_curves(rows):
-        for index, row in curve.iterrows():
-            cheaper = curve[curve["nfe"] < row["nfe"]]
-            better = [each for _, each in cheaper.iterrows() if _clearly_better(each, row, len(cheaper))]
-            if better:
-                found[index] = min(better, key=lambda each: each["fid"])["nfe"]
+        values, deviations = [of_row[index] for index in curve.index], _fid_deviation(curve).to_numpy()
+        nfe, fid = curve["nfe"].to_numpy(), curve["fid"].to_numpy()
+        for place, index in enumerate(curve.index):
+            cheaper = np.flatnonzero(nfe < nfe[place])
+            better = fid[place] - fid[cheaper] > CLEARLY * deviations[place]
+            paired = [len(values[each]) == len(values[place]) > 1 for each in cheaper]
+            if any(paired):
+                others = np.stack([values[each] for each in cheaper[paired]])
+                mean, half = paired_differences(values[place], others, 1 - (1 - CONFIDENCE) / len(cheaper))
+                better[paired] = -mean > half
+            if better.any():
+                best = cheaper[better]
+                found[index] = nfe[best[fid[best].argmin()]]
     return found
 
 
+def _blocks(rows: pd.DataFrame, metric: str) -> list[np.ndarray]:
+    """The values of each row, one for each seed block."""
+    return [blocks(row, metric) for row in rows[["scores_per_seed", metric]].to_dict("records")]
+
+
 def _beats(values: list[np.ndarray]) -> np.ndarray:
-    """(N, N): whether the blocks of row i are significantly lower than those of row j."""
+    """(N, N): whether the blocks of row i are significantly lower than those of row j, where both have as many."""
     beats = np.zeros((len(values), len(values)), dtype=bool)
-    for i, j in combinations(range(len(values)), 2):
-        mean, half = paired_difference(values[i], values[j])
-        beats[i, j], beats[j, i] = mean > half, -mean > half
+    counts = np.array([len(each) for each in values])
+    for count in {*counts.tolist()} - {1}:
+        alike = np.flatnonzero(counts == count)
+        stacked = np.stack([values[place] for place in alike])
+        for place in alike:
+            mean, half = paired_differences(values[place], stacked)
+            beats[place, alike] = mean > half
     return beats
 
 
@@ -160,19 +182,11 @@ def _nfe_curves(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield curve
 
 
-def _clearly_better(cheap: pd.Series, costly: pd.Series, comparisons: int) -> bool:
-    ours, theirs = blocks(cheap), blocks(costly)
-    if len(ours) == len(theirs) > 1:
-        mean, half = paired_difference(ours, theirs, 1 - (1 - CONFIDENCE) / comparisons)
-        return mean > half
-    return bool(costly["fid"] - cheap["fid"] > CLEARLY * _fid_deviation(costly))
-
-
-def _fid_deviation(row: pd.Series) -> float:
-    """The estimated standard deviation of a row's FID over draws of noise; NaN if there is no estimate.
+def _fid_deviation(rows):
+    """The estimated standard deviation of the FID of a row, or of each of several, over draws of noise; NaN for none.
 
     It is that of the floor, scaled by the root of FID / floor. On the digits (flow and ddim, 1 to 128 steps, 250 and
     1000 samples) the standard deviation over seed blocks was 0.45 to 1.1 times this, and that of differences on the
     same noise far lower.
     """
-    return row.get("fid_floor_sd", np.nan) * max(1.0, row["fid"] / row["fid_floor"]) ** 0.5
+    return rows.get("fid_floor_sd", np.nan) * np.maximum(1.0, rows["fid"] / rows["fid_floor"]) ** 0.5

@@ -83,11 +83,13 @@ def samples(tiles: Gallery, names: Sequence[str] = ()) -> Figure:
 
 def _draw_series(axes: Axes, series: Series, limit: float) -> ErrorbarContainer:
     """The line of a method; points beyond the limit of the axis become arrows at its edge."""
-    bars: Any = [series.below, series.above] if series.above else None
     look, points, beyond = series.look, series.points, series.points.beyond(limit)
     strong: Any = {"linewidth": 1.6, "markersize": 5, "zorder": 3} if look.focus else CONTEXT
-    axes.plot(beyond.x, beyond.y, "^", color=look.colour, clip_on=False, **strong | {"markersize": 6})
-    return axes.errorbar(points.x, points.y, bars, series.beside, color=look.colour, fmt=MARKERS[look.symbol],
+    if beyond.x:
+        axes.plot(beyond.x, beyond.y, "^", color=look.colour, clip_on=False, **strong | {"markersize": 6})
+    bars: Any = [series.below, series.above] if series.above and look.focus else None
+    beside = series.beside if look.focus else None
+    return axes.errorbar(points.x, points.y, bars, beside, color=look.colour, fmt=MARKERS[look.symbol],
                          linestyle=LINES[look.dash], capsize=3, **strong)  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Who is best at each budget of evaluations, in words, as far as the measurement can tell."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 
 from samplerbench.metrics.column import BLOCKS, Column
@@ -23,6 +24,7 @@ def compared(group: Results) -> dict[str, str]:
     return {metric: heading_of(metric, group) for metric in ([ERROR, "fid"] if exact else ["fid"])}
 
 
+@lru_cache(maxsize=1)  # for the terminal and then for the report: not to be changed in place
 def verdicts(group: Results) -> list[str]:
     """A sentence for each budget, for the rows of one protocol; budgets with the same verdict share one."""
     rows, undecided = group.scored, True

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from samplerbench.errors import writing
 from samplerbench.report import render_matplotlib
 from samplerbench.report.content import Content, Section, content
+from samplerbench.report.current import REPORT
 from samplerbench.report.html import page
 from samplerbench.report.lead import led
 from samplerbench.report.markdown import markdown
@@ -30,9 +31,9 @@ def write_results(results: Results) -> Place:
     report = content(led(results))
     with writing(results.folder), uploaded(results.folder) as folder:
         text = markdown(report, _draw(report, folder))
-        (folder / "report.md").write_text(text, encoding="utf-8")
         (folder / "report.html").write_text(page(report), encoding="utf-8")
-    return results.folder / "report.md"
+        (folder / REPORT).write_text(text, encoding="utf-8")  # last, also of what is uploaded: `is_current` goes by it
+    return results.folder / REPORT
 
 
 def _draw(report: Content, folder: Path) -> dict[str, str]:

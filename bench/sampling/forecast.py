@@ -9,7 +9,7 @@ import torch
 
 from samplerbench.methods import Sampler
 from samplerbench.networks.loaded import LoadedNetwork
-from samplerbench.sampling.generate import SEGMENTS, generate
+from samplerbench.sampling.generate import generate, pauses
 from samplerbench.sampling.measure import rounds_for
 from samplerbench.sampling.noise import ImageNoise
 from samplerbench.sampling.probes import forward_inputs
@@ -105,7 +105,7 @@ def _seconds(evaluate: Callable[[], float], device: torch.device) -> tuple[float
 def forecast(sampler: Sampler, network: LoadedNetwork, pace: Pace, samples: int, blocks: int, timing: bool) -> Forecast:
     """What `measure` will do for a cell of so many seed blocks. Raises whatever a defective method raises."""
     nfe = sampler.nfe if sampler.nfe is not None else trial_nfe(sampler, network)
-    scored, rounds, bare, first = ceil(samples / pace.size) * blocks, 0, 0, 0.0
+    scored, rounds, bare, first = ceil(samples / pace.size) * blocks, 0, 0.0, 0.0
     once = 2 * _few(sampler, network, 3) * pace.single  # an image that is drawn twice
     if timing:
         rounds, bare = rounds_for(nfe * pace.batch), _bare_forwards(sampler)
@@ -122,10 +122,9 @@ def forecast(sampler: Sampler, network: LoadedNetwork, pace: Pace, samples: int,
     )
 
 
-def _bare_forwards(sampler: Sampler) -> int:
-    """Forwards beside a timed run: around each of its segments, and one before them."""
-    segments = ceil(sampler.steps / ceil(sampler.steps / SEGMENTS)) if sampler.steps else 1
-    return segments + 2
+def _bare_forwards(sampler: Sampler) -> float:
+    """Forwards beside a timed run: one in each pause; without any, one and, before every second run, another."""
+    return pauses(sampler) or 1.5
 
 
 def _few(sampler: Sampler, network: LoadedNetwork, steps: int) -> float:

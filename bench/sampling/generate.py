@@ -16,7 +16,8 @@ from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
 from samplerbench.sampling.noise import ImageNoise, image_labels
 from samplerbench.sampling.timing import Stopwatch
 
-SEGMENTS = 5  # of a sampling run, between which it can be paused
+A_PAUSE = 20  # evaluations for each pause of a sampling run, in which a bare forward can be timed: 5 % more
+MOST_PAUSES = 5
 
 # Repeats a recorded run on other noise (B, C, H, W), labels (B,) and draws, counts it, and yields its last state.
 Replay = Callable[[CountedNetwork, Tensor, Tensor | None, ImageNoise], Iterator[Tensor]]
@@ -45,7 +46,7 @@ def asked_of(network: LoadedNetwork, numbers: Tensor | None) -> Asked | None:
 class Generation:
     """A sampling run that its caller advances segment by segment, and so can time and pause.
 
-    images: the latest state (B, C, H, W), in [-1, 1] or beyond.
+    images: the latest state (B, C, H, W), in [-1, 1] or beyond. pauses: between its segments.
     network: counts and times the evaluations. labels: of the images (B,), or None.
     """
 
@@ -61,7 +62,8 @@ class Generation:
             if replay
             else states(sampler, network, self.network, self.images, self.labels, noise)
         )
-        self._length = sampler.steps and ceil(sampler.steps / SEGMENTS)
+        self.pauses = 0 if replay else pauses(sampler)
+        self._length = sampler.steps and ceil(sampler.steps / (self.pauses + 1))
 
     def advance(self) -> bool:
         """Run the next segment; False once there is nothing left to run."""
@@ -86,6 +88,14 @@ class Generation:
     def nfe(self) -> float:
         """Network evaluations per image, so far."""
         return self.network.evaluations / len(self.images)
+
+
+def pauses(sampler: Sampler) -> int:
+    """How often a run of this sampler pauses: not at all if it is a single step, or adaptive."""
+    if not (sampler.steps and sampler.nfe):
+        return 0
+    wanted = min(max(round(sampler.nfe / A_PAUSE), 1), MOST_PAUSES, sampler.steps - 1)
+    return ceil(sampler.steps / ceil(sampler.steps / (wanted + 1))) - 1
 
 
 def states(

@@ -1,7 +1,7 @@
 """One cell: the images that are scored are the ones that are timed, with bare forwards of the network in between.
 
-A shared machine changes its speed from second to second, so a sampling run is paused a few times for a bare forward:
-the two are then compared under the same conditions.
+A shared machine changes its speed from second to second, so a sampling run pauses once or a few times for a bare
+forward: the two are then compared under the same conditions.
 """
 
 from collections.abc import Iterator
@@ -215,7 +215,7 @@ def _batch(
     memory: PeakMemory,
     replay: Replay | None,
 ) -> Batch:
-    """A full batch of images; where it is timed, bare forwards run before and after each segment in turn."""
+    """A full batch of images; where it is timed, bare forwards run in its pauses."""
     indices, spent = range(start, start + found.batch_size), found.spent
     noise = ImageNoise(block, indices)
     with spent.part(SAMPLER):
@@ -246,23 +246,26 @@ def _check_finite(images: Tensor) -> None:
 
 
 def _timed_segments(run: Generation, network: LoadedNetwork, before: bool, spent: Breakdown) -> tuple[float, float]:
-    """The seconds of a whole sampling run, and of a bare forward, which runs before or after each of its segments."""
+    """The seconds of a whole sampling run, and of a bare forward in each of its pauses.
+
+    Without a pause there is one forward, before or after the run.
+    """
     inputs, latency, more = forward_inputs(network, len(run.images)), 0.0, True
     forwards: list[float] = []
 
     def bare_forward() -> None:
         with spent.part(FORWARDS):
-            if not forwards:
-                network.net(*inputs)  # drawing the noise has emptied the caches: the first forward would be slow
             forwards.append(timed(lambda: network.net(*inputs), network.device)[1])
 
+    if before and not run.pauses:
+        with spent.part(FORWARDS):
+            network.net(*inputs)  # drawing the noise has emptied the caches: the next one would be slow
+        bare_forward()
     while more:
-        if before:
-            bare_forward()
         more, seconds = timed(run.advance, network.device)
-        if not before:
-            bare_forward()
         latency += seconds
+        if len(forwards) < max(run.pauses, 1):
+            bare_forward()
     return latency, float(np.mean(forwards))
 
 

@@ -15,7 +15,7 @@ from samplerbench.store.sessions import read_facts, sessions
 from samplerbench.store.stored_rows import read_merged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # by identity, so that what is made of it can be cached
 class Results:
     """Rows with the columns of results.csv and three more, and the run.json of every run by its name.
 

@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -56,6 +58,17 @@ def test_a_long_method_is_folded_at_its_commas_before_columns_go(room, lines):
 )
 def test_the_order_is_wide_then_dispensable_then_from_the_right(width, dropped):
     assert fit(TABLE, width, WIDE, KEPT)[1] == dropped
+
+
+def test_of_many_rows_the_first_are_printed_and_of_named_columns_all(tmp_path, write_run, cell, monkeypatch, capsys):
+    run = write_run(tmp_path / "run", *(cell(name, 5.0, steps=steps) for name in ("a", "b") for steps in (5, 10, 20)))
+    monkeypatch.setattr(results, "MOST", 4)
+    print_results(load(run))
+    printed = capsys.readouterr().out
+    assert re.findall(r"^[ab] +ddpm +uniform +(\d+)", printed, re.MULTILINE) == ["5", "10", "20"], "and real images"
+    assert "The other 4 rows are in the report." in printed
+    print_results(load(run), "method,steps")
+    assert len(re.findall(r"^[ab] +\d+", capsys.readouterr().out, re.MULTILINE)) == 6
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])

@@ -44,7 +44,13 @@ def test_a_run_prints_and_writes_a_report_that_can_be_written_again(invoke):
     (folder / "report.md").unlink()
     assert invoke("report", folder).exit_code == 0
     assert (folder / "report.md").read_text() == report
-    assert "2 of 2 cells are already measured in run" in invoke(*command).stderr
+    for drawn in (True, False):  # the report is drawn again if it is older than the rows, and only then
+        os.utime(folder / "report.md", (0, 0) if drawn else None)
+        before = (folder / "report.html").stat().st_mtime_ns
+        again = invoke(*command)
+        assert "2 of 2 cells are already measured in run" in again.stderr
+        assert again.stdout == result.stdout
+        assert ((folder / "report.html").stat().st_mtime_ns > before) == drawn
 
 
 def test_a_run_may_measure_in_pixels_alone_and_be_gated_by_it(invoke):

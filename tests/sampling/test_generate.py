@@ -1,5 +1,6 @@
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from samplerbench.methods import (
     get_recipe,
     sample,
 )
-from samplerbench.sampling.generate import SEGMENTS, Generation, generate, generate_batches, initial_noise, labels_for
+from samplerbench.sampling.generate import Generation, generate, generate_batches, initial_noise, labels_for
 from samplerbench.sampling.noise import ImageNoise, image_labels
 
 
@@ -65,16 +66,25 @@ def test_a_method_that_evaluates_without_end_is_stopped(where, flow_network):
         run()
 
 
-@pytest.mark.parametrize("steps", [1, 4, 5, 12, 50])
-def test_a_run_pauses_at_most_as_often_as_it_has_segments(steps, flow_network):
-    run = Generation(Sampler(get("flow"), steps), flow_network, ImageNoise(0, range(1)))
-    counts = []
+@pytest.mark.parametrize(
+    ("spec", "steps", "lengths"),
+    [
+        ("flow", 1, [1]),
+        ("flow", 2, [1, 1]),
+        ("flow", 5, [3, 2]),
+        ("flow", 50, [17, 17, 16]),
+        ("flow", 200, [34] * 5 + [30]),
+        ("flow[solver=midpoint]", 25, [18, 18, 14]),
+    ],
+)
+def test_a_run_pauses_once_in_twenty_evaluations(spec, steps, lengths, flow_network):
+    run = Generation(Sampler(get(spec), steps), flow_network, ImageNoise(0, range(1)))
+    counts = [0]
     with torch.inference_mode():
         while run.advance():
-            counts.append(run.network.evaluations)
-    assert len(counts) <= SEGMENTS
-    assert counts[-1] == steps
-    assert max(b - a for a, b in zip([0, *counts], counts, strict=False)) <= -(-steps // SEGMENTS)
+            counts.append(int(run.nfe))
+    assert [after - before for before, after in pairwise(counts)] == lengths
+    assert run.pauses == len(lengths) - 1
 
 
 def test_images_are_those_of_the_method_run_by_hand(ddpm_network):

@@ -15,12 +15,16 @@ from samplerbench.training.options import TrainOptions
 from samplerbench.training.plan import Training, plan_chain
 from samplerbench.training.processes import PATIENCE, torchrun_share
 
-# The commands run in one interpreter, which takes seconds to start; pairs are of two steps, which is faster.
+# The commands run in one interpreter, which takes seconds to start; pairs are of two steps, which is faster. They share
+# one process group, since a second one finds the first one's addresses in torchrun's store, and can wait for ever.
 SCRIPT = """
 import sys
+import torch.distributed as dist
 from samplerbench.cli.main import main
 from samplerbench.training import pairs
 pairs.STEPS = 2
+join, dist.destroy_process_group = dist.init_process_group, lambda: None
+dist.init_process_group = lambda *args, **options: dist.is_initialized() or join(*args, **options)
 for command in sys.argv[1:]:
     try:
         main(command.split())
@@ -59,7 +63,7 @@ def two(folder) -> subprocess.CompletedProcess:
     script.write_text(SCRIPT)
     commands = [f"train {each} {FLAGS} {folder / 'two'}" for each in ("dmd --pairs 16", "flow --weak", "vdm")]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run([*torchrun, script, *commands], capture_output=True, text=True, check=False)
+    return subprocess.run([*torchrun, script, *commands], capture_output=True, text=True, check=False, timeout=240)
 
 
 @pytest.mark.parametrize("name", ["dmd", "flow-weak"], ids=["several networks and pairs", "dropout, resumed"])
