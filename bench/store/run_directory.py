@@ -2,8 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ import pandas as pd
 from samplerbench.errors import InputError, WriteError, reading, writing
 from samplerbench.store.atomic import append, continuing, replace
 from samplerbench.store.columns import CELL_OF_RUN, NAMES, empty_frame, identity, to_csv, to_line, typed
-from samplerbench.store.place import Place, names, remove_folder
+from samplerbench.store.place import Place
 from samplerbench.store.raw import Arrays
+from samplerbench.store.rows_apart import RowsApart
 from samplerbench.store.sessions import read_facts, sessions, with_seconds, with_session
 from samplerbench.store.sharing import Hold, SharedWriter, SoleWriter
-from samplerbench.store.stored_rows import APART, StoredRows, read_rows
+from samplerbench.store.stored_rows import StoredRows, read_apart, read_rows
 from samplerbench.store.units import Units
 from samplerbench.store.writer import Writer
 
@@ -48,7 +49,7 @@ class RunDirectory:
 
         shared: whether others may write at the same time. Raises InputError if it is damaged or holds something else.
         """
-        self.folder, self.path = folder, folder / "results.csv"
+        self.folder, self.path, self.apart = folder, folder / "results.csv", RowsApart(folder)
         self.metrics, self.shared = list(metrics), shared
         self.notes: list[str] = []
         self.hold: Hold | None = None
@@ -76,16 +77,18 @@ class RunDirectory:
         assert self.hold is not None
         try:
             if not isinstance(error, WriteError):
-                with continuing(self.folder), self.turn():
+                with self.turn():
                     self._close(self.hold)
                     self.hold.release()  # before the turn ends, so that the next one knows whether it is the last
         finally:
             self.hold.release()
 
-    def turn(self) -> AbstractContextManager[None]:
-        """A block in which this session alone changes what several of them share."""
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A block in which this session alone changes what several of them share. Raises WriteError."""
         assert self.hold is not None, "a session writes inside `with`"
-        return self.hold.turn()
+        with continuing(self.folder), self.hold.turn():
+            yield
 
     def _close(self, hold: Hold) -> None:
         """See the rows of all sessions; the last one puts them together."""
@@ -103,7 +106,7 @@ class RunDirectory:
         try:
             for stem, arrays in (raw or {}).items():
                 self.add_raw(stem, arrays)
-            self._add_line(str(row["cell"]), to_line(row, [*NAMES, *self.metrics]))
+            self._write_row(row)
         except WriteError as error:
             self._outdated |= self._keep(dict(row))
             error.rows = self._unwritten(row)
@@ -112,16 +115,14 @@ class RunDirectory:
         if row["status"] == "ok":  # a failed cell is tried again, and then needs only its other blocks
             self.units.remove(str(row["cell"]))
 
-    def _add_line(self, cell: str, line: str) -> None:
+    def _write_row(self, row: Mapping[str, object]) -> None:
         with continuing(self.folder):
             self._check_lock()
             if isinstance(self.path, Path) and not self.shared:
-                append(self.path, line.encode())
-                return
-            header = to_csv(empty_frame(self.metrics))
-            (self.folder / APART).mkdir(exist_ok=True)
-            replace(self._apart(cell), (header + line).encode())
-            self._outdated = True
+                append(self.path, to_line(row, [*NAMES, *self.metrics]).encode())
+            else:
+                self.apart.add(row, self.metrics)
+                self._outdated = True
 
     def write(self) -> None:
         """Write results.csv as a whole, unless it is as it should be. Raises WriteError."""
@@ -132,7 +133,7 @@ class RunDirectory:
                 replace(self.path, text)
             if isinstance(self.path, Path):
                 self.path.open("r+b").close()  # a file that cannot be appended to is found now
-            remove_folder(self.folder / APART)
+            self.apart.clear()
         self._outdated = False
 
     def arrange(self, cells: Iterable[str]) -> None:
@@ -147,13 +148,11 @@ class RunDirectory:
 
     def refresh(self, cells: Iterable[str]) -> None:
         """See the rows of these cells, and the blocks of all, that other sessions have written meanwhile."""
-        with reading(self.folder):
-            written = names(self.folder / APART)
+        with continuing(self.folder):
+            written = self.apart.cells()
             self.units.refresh()
-            for cell in cells:
-                if f"{cell}.csv" in written:
-                    for row in read_rows(self.folder, self._apart(cell)).frame.to_dict("records"):
-                        self._keep(row)
+            for cell in written.intersection(cells):
+                self._keep(read_apart(self.apart.path(cell)))
 
     def frame(self) -> pd.DataFrame:
         """All rows, with the documented columns and types."""
@@ -233,9 +232,6 @@ class RunDirectory:
             for partial in (path for pattern in UNFINISHED for path in self.folder.glob(pattern)):
                 partial.unlink()
 
-    def _apart(self, cell: str) -> Place:
-        return self.folder / APART / f"{cell}.csv"
-
     def _notes(self, torn: str, before: Iterable[Writer]) -> list[str]:
         notes = [f"Took over {self.folder} from {each}, which has ended without releasing it" for each in before]
         if torn:
@@ -252,9 +248,10 @@ class RunDirectory:
 
     def _unwritten(self, row: Mapping[str, object]) -> str:
         """As CSV, the row, or all rows if their file is gone."""
-        if self.path.exists():
-            return to_line(row, [*NAMES, *self.metrics])
-        return to_csv(self.frame())
+        with suppress(OSError):  # a storage that does not answer may still have them
+            if not self.path.exists():
+                return to_csv(self.frame())
+        return to_line(row, [*NAMES, *self.metrics])
 
     def _check_lock(self) -> None:
         assert self.hold is not None, "rows are written inside `with`"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from uuid import uuid4
 
-from samplerbench.errors import InputError
+from samplerbench.errors import InputError, WriteError
+from samplerbench.store.atomic import continuing
 from samplerbench.store.claims import CLAIMS, Claims
 from samplerbench.store.lock import LOCK, InUse, Lock, gone, holder
 from samplerbench.store.place import Place, names, remove_folder
@@ -49,6 +50,8 @@ class SoleWriter(Hold):
             raise InputError(
                 f"{str(folder)!r} is shared by {next(iter(others.values()))} with --join: add --join, or wait for it."
             )
+        self.taken_from += _sessions(folder).values()
+        _remove(folder)
 
     def turn(self):
         return nullcontext()
@@ -86,26 +89,28 @@ class SharedWriter(Hold):
         return not self.others()
 
     def others(self) -> dict[str, Writer]:
-        """The other sessions, by their tokens."""
-        return {token: writer for token, writer in living(self.folder).items() if token != self.claims.owner}
+        """The other sessions, by their tokens. Raises WriteError."""
+        with continuing(self.folder):
+            return {token: writer for token, writer in living(self.folder).items() if token != self.claims.owner}
 
     def bury(self) -> list[Writer]:
-        """Free what sessions that have ended without that had claimed; returns their writers."""
-        dead = {token: writer for token, writer in _sessions(self.folder).items() if _gone(self.folder, token, writer)}
-        if dead:
-            with self.turn():
-                self.claims.free(dead)
-                for token in dead:
-                    _path(self.folder, token).unlink(missing_ok=True)
+        """Free what sessions that have ended without that had claimed; returns their writers. Raises WriteError."""
+        with continuing(self.folder):
+            found = _sessions(self.folder).items()
+            dead = {token: writer for token, writer in found if _gone(self.folder, token, writer)}
+            if dead:
+                with self.turn():
+                    self.claims.free(dead)
+                    for token in dead:
+                        _path(self.folder, token).unlink(missing_ok=True)
         return [*dead.values()]
 
     def release(self):
-        with suppress(OSError):
+        with suppress(WriteError):
             self.claims.free([self.claims.owner])
         super().release()
         if self._depth and not _sessions(self.folder):  # in a turn, in which no other session can begin
-            for name in (SESSIONS, CLAIMS):
-                remove_folder(self.folder / name)
+            _remove(self.folder)
 
 
 def living(folder: Place) -> dict[str, Writer]:
@@ -131,6 +136,12 @@ def _gone(folder: Place, token: str, writer: Writer) -> bool:
         return gone(_path(folder, token), writer) is True
     except FileNotFoundError:  # released in between
         return True
+
+
+def _remove(folder: Place) -> None:
+    """Delete what no session needs any more."""
+    for name in (SESSIONS, CLAIMS):
+        remove_folder(folder / name)
 
 
 def _path(folder: Place, token: str) -> Place:

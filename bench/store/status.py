@@ -13,9 +13,10 @@ from samplerbench.errors import InputError, reading
 from samplerbench.store.columns import empty_frame
 from samplerbench.store.lock import LOCK, STALE_S
 from samplerbench.store.place import Place, modified, names
+from samplerbench.store.rows_apart import RowsApart
 from samplerbench.store.sessions import read_facts
 from samplerbench.store.sharing import writers
-from samplerbench.store.stored_rows import APART, read_results
+from samplerbench.store.stored_rows import read_results
 from samplerbench.store.writer import Writer
 
 RUNNING, UNSURE, KILLED, STOPPED, FINISHED = "running", "running?", "killed", "stopped", "finished"
@@ -75,7 +76,7 @@ def read_status(folder: Place) -> Status:
 
 def _written(folder: Place, rows: pd.DataFrame) -> float:
     """When the last row was written: those that are files of their own have not changed results.csv."""
-    return _seconds(max(rows["utc"])) if names(folder / APART) else modified(folder / "results.csv")
+    return _seconds(max(rows["utc"])) if RowsApart(folder).cells() else modified(folder / "results.csv")
 
 
 def _status(folder: Place, facts: Mapping, rows: pd.DataFrame, last: float | None, now: float) -> Status:

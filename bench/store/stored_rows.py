@@ -2,18 +2,17 @@
 
 import io
 import re
-from collections import defaultdict
 from typing import NamedTuple
 
 import pandas as pd
 
 from samplerbench.errors import InputError, reading
 from samplerbench.store.columns import CELL_OF_RUN, DOCUMENTED, TEXT, empty_frame, typed
-from samplerbench.store.place import Place, contents
+from samplerbench.store.place import Place
+from samplerbench.store.rows_apart import RowsApart
+from samplerbench.store.sessions import read_facts
 
 NOT_METRICS = ["run"]  # columns of merged reports, which become `StoredRows.runs`
-# Rows that are not in results.csv yet, a file each: where nothing can be appended, or several sessions write.
-APART = "rows"
 
 
 class StoredRows(NamedTuple):
@@ -28,7 +27,9 @@ def read_rows(run: Place, path: Place) -> StoredRows:
     """The rows at `path`, which is in `run` or is `run` itself. Raises InputError for anything but whole rows."""
     try:
         in_run = (run / "run.json").exists()
-        apart = _apart(run) if in_run else []  # before those that are together, to which they may move meanwhile
+        apart = (
+            RowsApart(run).texts() if in_run else []
+        )  # before those that are together, to which they may move meanwhile
         text, torn = _complete(path.read_text(encoding="utf-8"), in_run)
         texts = [text] if text or not in_run else []  # not even the header is whole
         frames = [_parsed(path, each) for each in (*texts, *apart)]
@@ -42,13 +43,11 @@ def read_rows(run: Place, path: Place) -> StoredRows:
     if not frames:
         return StoredRows(empty_frame(), None, torn)
     frame = pd.concat([each for each in frames if len(each)] or frames[:1], ignore_index=True)
-    try:
-        rows = typed(frame.drop(columns=NOT_METRICS, errors="ignore"))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{str(path)!r} holds something else than a number where one belongs: {error}.") from error
+    rows = _typed(path, frame.drop(columns=NOT_METRICS, errors="ignore"))
     runs = frame["run"].fillna("").astype(str) if "run" in frame else None
     if run != path and runs is None:
         rows = rows.drop_duplicates(CELL_OF_RUN, keep="last", ignore_index=True)
+        rows = _in_order(run, rows) if apart else rows
     return StoredRows(rows, runs, torn)
 
 
@@ -58,6 +57,12 @@ def read_results(run: Place) -> pd.DataFrame:
     Of a running or killed run, these are the rows that are complete, and of several of one cell the last.
     """
     return read_rows(run, _file(run)).frame
+
+
+def read_apart(path: Place) -> dict:
+    """The row of a file of `RowsApart`. Raises OSError, or InputError if it is damaged."""
+    (row,) = _typed(path, _parsed(path, path.read_text(encoding="utf-8"))).to_dict("records")
+    return row
 
 
 def read_merged(run: Place) -> tuple[pd.DataFrame, pd.Series | None]:
@@ -71,13 +76,10 @@ def _file(run: Place) -> Place:
         return run / "results.csv" if run.is_dir() else run
 
 
-def _apart(run: Place) -> list[str]:
-    """The rows of rows/ as CSV, in one text for each header."""
-    lines = defaultdict(list)
-    for content in contents(run / APART, ".csv").values():
-        header, _, line = content.decode().partition("\n")
-        lines[header].append(line)
-    return [f"{header}\n{''.join(found)}" for header, found in lines.items()]
+def _in_order(run: Place, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order of the last session's sweep, after those that are not in it."""
+    places = {cell: place for place, cell in enumerate(read_facts(run).get("planned", ()))}
+    return rows.sort_values("cell", key=lambda cells: cells.map(places).fillna(-1), kind="stable", ignore_index=True)
 
 
 def _complete(text: str, in_run: bool) -> tuple[str, str]:
@@ -93,6 +95,13 @@ def _parsed(path: Place, text: str) -> pd.DataFrame:
     if missing:
         raise InputError(f"{str(path)!r} is not a results file of samplerbench: it has no column {missing[0]!r}.")
     return frame
+
+
+def _typed(path: Place, frame: pd.DataFrame) -> pd.DataFrame:
+    try:
+        return typed(frame)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{str(path)!r} holds something else than a number where one belongs: {error}.") from error
 
 
 def _check_widths(path: Place, text: str) -> None:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+from samplerbench.store.atomic import continuing
 from samplerbench.store.lock import InUse, Lock
 from samplerbench.store.run_directory import RunDirectory
 from samplerbench.store.sharing import SESSIONS, SharedWriter
@@ -127,7 +128,8 @@ class Joined(Share):
     @contextmanager
     def timing(self):
         try:
-            turn = Lock(self.store.folder / SESSIONS / f"timing-{socket.gethostname()}")
+            with continuing(self.store.folder):
+                turn = Lock(self.store.folder / SESSIONS / f"timing-{socket.gethostname()}")
         except InUse:
             yield False
             return

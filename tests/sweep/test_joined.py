@@ -69,6 +69,8 @@ def test_two_sessions_measure_every_unit_once_and_get_the_rows_of_one(join, pool
     waiting = until(second, Note)
     assert waiting.text == "Waiting for other sessions, which measure 1 unit."
     assert len([event for event in first if isinstance(event, CellFinished)]) == 2
+    assert names(output / "rows") != []
+    assert [*read_results(output)["steps"]] == [1, 2], "in the order of the sweep"
     assert len([event for event in second if isinstance(event, CellFinished)]) == 1, "those of the other one are shown"
     assert units(pools) == [(place, block) for place in range(2) for block in range(3)]
     assert all(pool.sent for pool in pools), "no workers are started for nothing"
