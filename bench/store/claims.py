@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from samplerbench.store.atomic import continuing, create
+from samplerbench.store.atomic import PARTIAL, continuing, create
 from samplerbench.store.place import Place, names
 
 CLAIMS = "claims"
@@ -34,16 +34,19 @@ class Claims:
     def others(self) -> dict[str, str]:
         """The units that other sessions measure, each with its owner."""
         with continuing(self.run):
-            found = {name: self._owner(name) for name in names(self.folder) if name not in self.mine}
+            found = {name: self._owner(name) for name in self._names() if name not in self.mine}
         return {name: owner for name, owner in found.items() if owner}
 
     def free(self, owners: Iterable[str]) -> None:
         """Delete all claims of these sessions."""
         owners = set(owners)
         with continuing(self.run):
-            for name in names(self.folder):
+            for name in self._names():
                 if self._owner(name) in owners:
                     self.release(name)
+
+    def _names(self) -> list[str]:
+        return [name for name in names(self.folder) if not name.endswith(PARTIAL)]
 
     def _owner(self, name: str) -> str:
         """The owner of a claim; empty if it has just been released."""

@@ -56,24 +56,24 @@ class Parallel:
     def measure(self) -> Iterator[Event]:
         """Measure all of them. Raises InputError if no worker can be started, WriteError if nothing can be written."""
         yield from self._look(self.cells)
-        while self._unscored():
-            units = self.share.free(self._blocks())
-            yield from self._phase("units", self.engine, units) if units else self.share.wait()
-            yield from self._look(self.cells)
         while self.cells:
-            with self.share.timing() as ours:
-                units = self.share.free(self._timings()) if ours else []
-                yield from self._phase("timings", ENGINES.lookup("local")(workers=1), self._with_nfe(units))
-            if not units:
-                yield from self.share.wait()
+            scored = self.prepared.sweep.timing and not self._blocks()
+            yield from self._timed() if scored else self._scored()
             yield from self._look(self.cells)
         self.store.arrange(cell_key(job, self.prepared) for job in self.prepared.jobs)
 
-    def _unscored(self) -> bool:
-        """Whether quality is left to measure, here or by another session."""
-        if self.prepared.sweep.timing:
-            return any(found.missing for found in self.cells.values())
-        return bool(self.cells)
+    def _scored(self) -> Iterator[Event]:
+        """Measure the blocks that no other session does, or wait for those."""
+        units = self.share.free(self._blocks())
+        yield from self._phase("units", self.engine, units) if units else self.share.wait()
+
+    def _timed(self) -> Iterator[Event]:
+        """Time the cells that no other session does, or wait for those."""
+        with self.share.timing() as ours:
+            units = self.share.free(self._timings()) if ours else []
+            yield from self._phase("timings", ENGINES.lookup("local")(workers=1), self._with_nfe(units))
+        if not units:
+            yield from self.share.wait()
 
     def _look(self, cells: Collection[str]) -> Iterator[Event]:
         """Rows of cells from other sessions, of those that cannot be measured, and of those that are complete."""
@@ -84,14 +84,17 @@ class Parallel:
             found.missing = set() if found.unmeasured else set(self.prepared.seeds) - self.store.units.blocks(cell)
             row = Unit(found.place, cell, None)
             if (found.unmeasured or not (found.missing or self.prepared.sweep.timing)) and self.share.take(row):
-                yield self._without_units(cell, found.job)
+                yield from self._without_units(cell, found.job)
                 self.share.release(row)
 
-    def _without_units(self, cell: str, job: Job) -> CellFinished:
+    def _without_units(self, cell: str, job: Job) -> Iterator[CellFinished]:
         """The row of a cell that needs no worker."""
         if job.skip:
-            return self._close(cell, skipped_row(job, self.prepared))
-        return self._fail(cell, failure_of(job.fault, job)) if job.fault else self._finish(cell)
+            yield self._close(cell, skipped_row(job, self.prepared))
+        elif job.fault:
+            yield self._fail(cell, failure_of(job.fault, job))
+        else:
+            yield from self._finish(cell)
 
     def _blocks(self) -> list[Unit]:
         return [
@@ -144,7 +147,7 @@ class Parallel:
             case Failure():
                 yield self._fail(cell, result)
             case Timing():
-                yield self._finish(cell, timing=result)
+                yield from self._finish(cell, timing=result)
             case BlockResult():
                 open_cell.missing.discard(result.block)
                 if open_cell.missing or self.prepared.sweep.timing:
@@ -152,22 +155,30 @@ class Parallel:
                         self.store.units.add(cell, result.block, result.to_arrays())
                     yield from self._look([cell])  # other sessions may have measured the rest
                 else:
-                    yield self._finish(cell, result)
+                    yield from self._finish(cell, result)
 
     def _kept(self, cell: str) -> dict[int, BlockResult]:
         return {block: BlockResult.from_arrays(block, each) for block, each in self.store.units.read(cell).items()}
 
-    def _finish(self, cell: str, last: BlockResult | None = None, timing: Timing | None = None) -> CellFinished:
-        """Write the row of a cell that is complete. last: a block that was not kept, since the row follows at once."""
+    def _finish(
+        self, cell: str, last: BlockResult | None = None, timing: Timing | None = None
+    ) -> Iterator[CellFinished]:
+        """Write the row of a cell that is complete. last: a block that was not kept, since the row follows at once.
+
+        Without one of its blocks, another session has just written the row and deleted them: NFS shows that later.
+        """
         job, blocks = self.cells[cell].job, self._kept(cell) | ({last.block: last} if last else {})
         exclusive = timing is None or self.share.exclusive()
+        if not blocks.keys() >= set(self.prepared.seeds):
+            return
         try:
             row, raw = measured_row(
                 job, self.prepared, [blocks[block] for block in self.prepared.seeds], timing, exclusive
             )
         except FAULTS as error:  # a plug-in's metric
-            return self._fail(cell, failure_of(error, job))
-        return self._close(cell, row, raw)
+            yield self._fail(cell, failure_of(error, job))
+        else:
+            yield self._close(cell, row, raw)
 
     def _fail(self, cell: str, failure: Failure) -> CellFinished:
         if failure.traceback:

@@ -12,6 +12,7 @@ from samplerbench.store.place import as_place, names
 from samplerbench.store.run_directory import RunDirectory
 from samplerbench.store.sessions import read_facts
 from samplerbench.store.stored_rows import read_results
+from samplerbench.store.units import Units
 from samplerbench.sweep import share
 from samplerbench.sweep.engine.base import ENGINES
 from samplerbench.sweep.events import CellFinished, Note, UnitsFinished
@@ -168,3 +169,20 @@ def test_a_run_without_join_is_not_joined(join, tmp_path):
         pytest.raises(InputError, match=r"is being written by process .*: wait for it, start all with --join"),
     ):
         list(join())
+
+
+def test_a_row_that_a_file_server_shows_late_is_no_failure(join, pools, serial, tmp_path, monkeypatch):
+    """Another session has written it and deleted the blocks, which are missing when the last one has been measured."""
+    read, gone = Units.read, []
+
+    def late(units, cell):
+        if not gone and len(units.blocks(cell)) == 2:
+            gone.extend((tmp_path / "run/units").glob(f"{cell}-*.npz"))
+            for path in gone:
+                path.unlink()
+        return read(units, cell)
+
+    monkeypatch.setattr(Units, "read", late)
+    list(join())
+    assert gone
+    same(tmp_path / "run", serial)
