@@ -16,8 +16,9 @@ from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
 from samplerbench.sampling.noise import ImageNoise, image_labels
 from samplerbench.sampling.timing import Stopwatch
 
-A_PAUSE = 20  # evaluations for each pause of a sampling run, in which a bare forward can be timed: 5 % more
-MOST_PAUSES = 5
+# A sampling run pauses for bare forwards once in so many evaluations, which costs 5 %, but at least twice: with one
+# forward in each of four runs, overhead ratios of ten steps spread twice as far as with five.
+A_PAUSE, FEWEST_PAUSES, MOST_PAUSES = 20, 2, 5
 
 # Repeats a recorded run on other noise (B, C, H, W), labels (B,) and draws, counts it, and yields its last state.
 Replay = Callable[[CountedNetwork, Tensor, Tensor | None, ImageNoise], Iterator[Tensor]]
@@ -94,7 +95,7 @@ def pauses(sampler: Sampler) -> int:
     """How often a run of this sampler pauses: not at all if it is a single step, or adaptive."""
     if not (sampler.steps and sampler.nfe):
         return 0
-    wanted = min(max(round(sampler.nfe / A_PAUSE), 1), MOST_PAUSES, sampler.steps - 1)
+    wanted = min(max(round(sampler.nfe / A_PAUSE), FEWEST_PAUSES), MOST_PAUSES, sampler.steps - 1)
     return ceil(sampler.steps / ceil(sampler.steps / (wanted + 1))) - 1
 
 

@@ -1,7 +1,7 @@
 """One cell: the images that are scored are the ones that are timed, with bare forwards of the network in between.
 
-A shared machine changes its speed from second to second, so a sampling run pauses once or a few times for a bare
-forward: the two are then compared under the same conditions.
+A shared machine changes its speed from second to second, so a sampling run pauses a few times for a bare forward: the
+two are then compared under the same conditions.
 """
 
 from collections.abc import Iterator

@@ -56,7 +56,7 @@ def test_the_seconds_of_a_run_give_time_efficiency_and_cost(invoke, cell, write_
         "   1  about 1 min 6 s      89.6 %  about 7 s   start-up       65.50",
     ]
     timed = invoke(*(word for word in command if word != "--no-timing"), "--gpus", "5")
-    assert "timing: about 13 s more, cell by cell on one GPU that does nothing else" in timed.stdout
+    assert "timing: about 14 s more, cell by cell on one GPU that does nothing else" in timed.stdout
 
 
 @pytest.mark.parametrize(
