@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import weakref
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 
 from samplerbench.errors import InputError
@@ -43,7 +43,7 @@ class Lock:
         self.path, self.writer = path, Writer.this(BEAT_S, brief)
         self.taken_from = _acquire(path, self.writer)
         _tidy(path)
-        ended, beating = threading.Event(), threading.Lock()
+        ended, beating = threading.Event(), threading.RLock()  # this object may be collected in any thread
         self.release = weakref.finalize(self, _release, path, self.writer, ended, beating)
         threading.Thread(target=_beat, args=(path, self.writer, ended, beating), daemon=True).start()
 
@@ -136,7 +136,7 @@ def _tidy(path: Place) -> None:
                     path.with_name(name).unlink()
 
 
-def _beat(path: Place, writer: Writer, ended: threading.Event, beating: threading.Lock) -> None:
+def _beat(path: Place, writer: Writer, ended: threading.Event, beating: AbstractContextManager) -> None:
     """Renew a lock until it has ended, or is another's."""
     while not ended.wait(writer.beat_s):
         with beating, suppress(OSError, InputError):  # a storage that does not answer may do so the next time
@@ -145,7 +145,7 @@ def _beat(path: Place, writer: Writer, ended: threading.Event, beating: threadin
             touch(path, _content(writer))
 
 
-def _release(path: Place, writer: Writer, ended: threading.Event, beating: threading.Lock) -> None:
+def _release(path: Place, writer: Writer, ended: threading.Event, beating: AbstractContextManager) -> None:
     """Remove the lock if it is this writer's; not in a process forked from it."""
     if os.getpid() != writer.pid:
         return
