@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     import torch
 
     from samplerbench.methods import Method
+    from samplerbench.store.place import Place
     from samplerbench.store.results import Results
 
-    def report(*runs: str | Path, output: str | Path | None = None, mixed: bool = False) -> Path:
+    def report(*runs: str | Place, output: str | Place | None = None, mixed: bool = False) -> Place:
         """See `samplerbench.report`, the package, which is called."""
 
     Counts = Sequence[int | str] | str | int
@@ -62,6 +63,7 @@ def run(
     engine: str = "local",
     address: str | None = None,
     cell_timeout: float | None = None,
+    join: bool = False,
     save_images: bool = False,
     timing: bool = True,
     quality: bool = True,
@@ -72,10 +74,9 @@ def run(
 ) -> "pd.DataFrame":
     """Run a sweep as `bench run` does, and return its results, one row a cell.
 
-    The options are those of the command line, which `bench run --help` explains; --no-timing is timing=False. Several
-    values are a sequence, or text as on the command line: run("ddim,flow", steps=[10, 50], seeds="0-4"). The run
-    directory is written as well, and the frame's `attrs["output"]` names it. A cell that fails is a row that says why.
-    Raises InputError, or SpecError or CheckpointError, for what cannot be run.
+    The options are those of `bench run --help`; --no-timing is timing=False. Several values are a sequence, or text as
+    on the command line: run("ddim,flow", steps=[10, 50], seeds="0-4"). The frame's `attrs["output"]` names the run
+    directory. A failed cell is a row that says why. Raises InputError, SpecError or CheckpointError for wrong input.
     """
     return _run(**locals())
 
@@ -101,11 +102,12 @@ def _run(**options: Any) -> "pd.DataFrame":
     return frame
 
 
-def load(run: "str | Path") -> "Results":
+def load(run: "str | Place") -> "Results":
     """The results of a run directory, or of a report of several: `.rows` (a DataFrame), `.facts` and `.arrays(cell)`.
 
     Raises InputError if there are none.
     """
+    from samplerbench.store.place import as_place
     from samplerbench.store.results import load
 
-    return load(Path(run))
+    return load(as_place(run))

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from pathlib import Path
 
 
 class InputError(ValueError):
@@ -17,12 +16,23 @@ class WriteError(InputError):
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """A block that writes into a folder; raises WriteError if that fails."""
+def writing(folder: object) -> Iterator[None]:
+    """A block that writes into a folder, local or in a bucket; raises WriteError if that fails."""
     try:
         yield
     except OSError as error:
-        raise WriteError(f"Cannot write to {str(folder)!r} ({error.strerror}): choose another --output.") from error
+        reason = error.strerror or error
+        raise WriteError(f"Cannot write to {str(folder)!r} ({reason}): choose another --output.") from error
+
+
+@contextmanager
+def reading(folder: object) -> Iterator[None]:
+    """A block that reads from a folder, local or in a bucket; raises InputError if that fails."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"Cannot read {str(folder)!r} ({reason}): check its name, and your access to it.") from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

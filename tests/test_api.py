@@ -14,7 +14,7 @@ import torch
 import samplerbench
 from samplerbench.methods import get
 from samplerbench.store.columns import NAMES
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import Sweep
 

@@ -1,14 +1,18 @@
 """`bench compare`."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from samplerbench.cli.run_path import RunPath
 from samplerbench.errors import InputError
+
+if TYPE_CHECKING:
+    from samplerbench.store.place import Place
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="BASELINE CURRENT", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, metavar="BASELINE CURRENT", type=RunPath())
 @click.option("--against", metavar="GIT_REF", help="Instead: measure that commit and the working tree in turn, here.")
 @click.option(
     "--run", "sweep", metavar="OPTIONS", help="With --against: what to run, as in '--methods ddim --steps 5'."
@@ -20,10 +24,10 @@ from samplerbench.errors import InputError
 @click.option("--strict", is_flag=True, help="Exit with 4 if a change is within the noise.")
 @click.pass_context
 def compare(
-    context: click.Context, runs: tuple[Path, ...], against: str | None, sweep: str | None, fail_on: tuple[str, ...],
+    context: click.Context, runs: "tuple[Place, ...]", against: str | None, sweep: str | None, fail_on: tuple[str, ...],
     form: str, strict: bool,
 ) -> None:  # fmt: skip
-    """Report what got worse from BASELINE to CURRENT, each a run directory or a CSV.
+    """Report what got worse from BASELINE to CURRENT, each a run directory, also in a bucket, or a CSV.
 
     Evaluations and FLOPs must not rise; FID is compared by its paired differences per seed block, speed by the overhead
     ratios of the timed rounds; seconds only if there is a rule for them and the machine is the same. With --against,
@@ -50,7 +54,7 @@ def compare(
     context.exit(exit_code(verdicts, strict))
 
 
-def _check(runs: tuple[Path, ...], against: str | None, sweep: str | None) -> None:
+def _check(runs: "tuple[Place, ...]", against: str | None, sweep: str | None) -> None:
     if against is None and len(runs) != 2:
         raise InputError("Give two runs, BASELINE and CURRENT, or --against GIT_REF.")
     if against is not None and runs:

@@ -1,10 +1,15 @@
 """The commands around `bench compare`: baseline, history and doctor (this machine's noise)."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from samplerbench.cli.run_path import RunPath
 from samplerbench.sweep.options import Sweep
+
+if TYPE_CHECKING:
+    from samplerbench.store.place import Place
 
 # Modules that take long to import are imported by the commands that use them.
 
@@ -14,9 +19,9 @@ device_option = click.option(
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=RunPath())
 @click.option("--output", type=click.Path(path_type=Path), default="results/history", show_default=True, metavar="DIR")
-def history(runs: tuple[Path, ...], output: Path) -> None:
+def history(runs: "tuple[Place, ...]", output: Path) -> None:
     """Append each RUN to the metrics over commits, plot every cell, and list the steps.
 
     \b
@@ -51,10 +56,10 @@ def baseline() -> None:
 
 
 @baseline.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=RunPath())
 @click.option("--reason", required=True, metavar="TEXT", help="Why the results may change; kept beside them.")
 @click.option("--output", type=click.Path(path_type=Path), default="results/baseline", show_default=True, metavar="DIR")
-def update(run: Path, reason: str, output: Path) -> None:
+def update(run: "Place", reason: str, output: Path) -> None:
     """Make the results of the run directory RUN the baseline.
 
     \b

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from samplerbench.errors import WriteError
 if TYPE_CHECKING:
     from samplerbench.networks.loaded import LoadedNetwork
     from samplerbench.sampling.measure import CellProgress
+    from samplerbench.store.place import Place
     from samplerbench.sweep.events import UnitsFinished
     from samplerbench.sweep.jobs import Job
     from samplerbench.sweep.session import Session
@@ -97,7 +97,7 @@ def _name(job: "Job", session: "Session") -> str:
     return ", ".join(filter(None, (str(job), network, job.sampler.grid)))
 
 
-def _outcome(name: str, row: Mapping, folder: Path) -> Line:
+def _outcome(name: str, row: Mapping, folder: "Place") -> Line:
     if row["status"] == "ok":
         return Line(f"{name} done", log=True)
     more = f" ({folder}/tracebacks/{row['cell']}.txt)" if row["status"] == "failed" else ""

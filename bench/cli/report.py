@@ -1,23 +1,24 @@
 """`bench report`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from samplerbench.cli.run_path import RunPath
 from samplerbench.errors import InputError
 
 if TYPE_CHECKING:
+    from samplerbench.store.place import Place
     from samplerbench.store.results import Results
 
 # pandas and matplotlib take most of a second to import: only when the command runs.
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RunPath())
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=RunPath(),
     metavar="DIR",
     help="Where it goes.  [default: into the run; of several runs results/report]",
 )
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     metavar="NAMES",
     help="Headings to print, as in method,nfe,fid, instead of those that fit; not with --format html.",
 )
-def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str, columns: str | None) -> None:
-    """Write report.md, report.html and the pictures of a run directory RUN again, from its results.csv.
+def report(runs: "tuple[Place, ...]", output: "Place | None", mixed: bool, form: str, columns: str | None) -> None:
+    """Write report.md, report.html and the pictures of a run directory RUN again, from its rows.
+
+    RUN is a folder or a URL such as s3://bucket/run, and so is DIR.
 
     Several runs make one report, with their rows in one table; runs under different protocols are refused, with exit
     code 3, unless --mixed is given.
@@ -78,7 +81,7 @@ def report(runs: tuple[Path, ...], output: Path | None, mixed: bool, form: str, 
             click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
 
 
-def _results(runs: tuple[Path, ...], output: Path | None, mixed: bool, stored: bool) -> "Results":
+def _results(runs: "tuple[Place, ...]", output: "Place | None", mixed: bool, stored: bool) -> "Results":
     """The results of one run, or those of several merged ones, which are also written if they are `stored`."""
     if len(runs) == 1 and output is None:
         from samplerbench.store.results import load

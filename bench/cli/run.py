@@ -1,7 +1,6 @@
 """`bench run`."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.suite import read_suite
 
 if TYPE_CHECKING:
+    from samplerbench.store.place import Place
     from samplerbench.store.results import Results
     from samplerbench.sweep.request import Request
     from samplerbench.sweep.session import Session
@@ -75,7 +75,7 @@ class Measured:
     changed: whether any cell was pending.
     """
 
-    folders: list[Path] = field(default_factory=list)
+    folders: "list[Place]" = field(default_factory=list)
     spent: list[Breakdown] = field(default_factory=list)
     session: "Session | None" = None
     cells: int = 0
@@ -117,7 +117,7 @@ def _measure(request: "Request", spent: Breakdown, profile: bool) -> Measured:
     return done
 
 
-def _report(done: Measured, merged: Path | None) -> bool:
+def _report(done: Measured, merged: "Place | None") -> bool:
     """Print the results and write their report, of several sweeps into `merged`; returns whether a cell failed."""
     from samplerbench.cli.results import print_results
     from samplerbench.store import merge
@@ -139,7 +139,7 @@ def _write_report(results: "Results", unless_current: bool) -> None:
     click.echo(f"\nReport: {written}, {written.with_suffix('.html')}")
 
 
-def _drawn(results: "Results") -> Path:
+def _drawn(results: "Results") -> "Place":
     """Write the report; returns its path. Raises InputError if that fails."""
     from samplerbench.report.write import write_results
 
@@ -148,7 +148,7 @@ def _drawn(results: "Results") -> Path:
         return write_results(results)
     except Exception as error:  # also of a plug-in's columns: nothing that was measured is lost
         cause = error.__cause__ or error
-        reason = cause.strerror if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
+        reason = (cause.strerror or cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
         raise InputError(
             f"The report could not be written ({reason}), but all rows are in {folder / 'results.csv'}: "
             f"`bench report {folder}` writes it later."

@@ -1,14 +1,15 @@
 """`bench status`."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from samplerbench.cli.lines import NONE, aligned, duration
+from samplerbench.cli.run_path import RunPath
 
 if TYPE_CHECKING:
+    from samplerbench.store.place import Place
     from samplerbench.store.status import Status
 
 HEADINGS = ["state", "done", "failed", "skipped", "pending", "cells/h", "left", "last row", "writer", "run"]
@@ -18,8 +19,8 @@ NUMBERS = range(1, 6)  # columns that are aligned on the right
 
 
 @click.command()
-@click.argument("runs", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def status(runs: tuple[Path, ...]) -> None:
+@click.argument("runs", metavar="DIR...", nargs=-1, required=True, type=RunPath())
+def status(runs: "tuple[Place, ...]") -> None:
     """Print how far runs are, also while they are measured, on this machine or another one.
 
     DIR is a run directory or a folder of some, such as the --output of the shards of a sweep. States: running, running?
@@ -42,14 +43,13 @@ def status(runs: tuple[Path, ...]) -> None:
 
 
 def _row(each: "Status") -> list[str]:
-    writer = each.writer
     return [
         each.state,
         *_counts([each]),
         NONE if each.per_hour is None else f"{each.per_hour:.1f}",
         _time(each.left),
         NONE if each.last is None else f"{_time(each.last)} ago",
-        f"{writer.pid} on {writer.host}" if writer else NONE,
+        ", ".join(f"{writer.pid} on {writer.host}" for writer in each.writers) or NONE,
         str(each.folder),
     ]
 

@@ -6,14 +6,15 @@ from pathlib import Path
 from samplerbench.errors import InputError, writing
 from samplerbench.statistics import to_six_digits
 from samplerbench.store.columns import CELL, to_csv
+from samplerbench.store.place import Place
 from samplerbench.store.protocol import protocol_facts, recorded_columns
 from samplerbench.store.provenance import utc_now
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 VOLATILE = ["cell", "commit", "utc"]  # differ between runs that measured the same
 
 
-def update(run: Path, folder: Path, reason: str) -> Path:
+def update(run: Place, folder: Path, reason: str) -> Path:
     """Make the rows of a run the baseline in `folder`, sorted and rounded, and note the reason; returns the CSV.
 
     protocol.json beside it records the protocol and the columns of the metrics, so that later runs can be compared

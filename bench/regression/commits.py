@@ -17,7 +17,7 @@ from samplerbench.regression.rule import RATIOS, Rule
 from samplerbench.regression.sides import Side, sides
 from samplerbench.regression.verdicts import Status, Verdict
 from samplerbench.store.protocol import protocol_facts
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 PROFILE = "--steps 5 --samples 250 --seeds 0-15 --batch-size 250"  # the default sweep
 LATENCY = Rule("latency_s", relative=0.15)  # seconds compare here: both commits run on this machine within minutes

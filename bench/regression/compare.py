@@ -1,22 +1,23 @@
 """Has it got worse? Two runs compared, cell by cell."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pandas as pd
 
+from samplerbench.errors import reading
 from samplerbench.metrics.column import Column
 from samplerbench.regression.cell import cell_name, rows_by_cell
 from samplerbench.regression.field import compare_field, same_machine
 from samplerbench.regression.rule import RULES, Rule, merge_rules
 from samplerbench.regression.verdicts import Verdict
+from samplerbench.store.place import Place
 from samplerbench.store.protocol import NotComparable, differences, protocol_facts, recorded_columns
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 PROTOCOL = ("dataset", "resolution", "samples", "seeds")  # the columns that a protocol determines
 
 
-def compare_runs(baseline: Path, current: Path, fail_on: Sequence[str] = ()) -> list[Verdict]:
+def compare_runs(baseline: Place, current: Place, fail_on: Sequence[str] = ()) -> list[Verdict]:
     """Compare two runs, each a run directory or a CSV, by the default rules and those of `--fail-on`.
 
     Raises NotComparable if there is no baseline or the protocols differ, InputError for anything that is not a run.
@@ -24,7 +25,9 @@ def compare_runs(baseline: Path, current: Path, fail_on: Sequence[str] = ()) -> 
     rules = merge_rules(
         fail_on, [Column.from_json(column) for run in (baseline, current) for column in recorded_columns(run)]
     )
-    if not baseline.exists():
+    with reading(baseline):
+        found = baseline.exists()
+    if not found:
         raise NotComparable(f"There is no baseline at {str(baseline)!r}: measure one first.")
     facts = [protocol_facts(run) for run in (baseline, current)]
     return compare(read_results(baseline), read_results(current), rules, facts)

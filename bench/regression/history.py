@@ -15,8 +15,9 @@ from samplerbench.regression.cell import cell_name
 from samplerbench.regression.field import compare_field
 from samplerbench.regression.rule import RULES
 from samplerbench.store.columns import CELL, identity, to_csv, typed
+from samplerbench.store.place import Place
 from samplerbench.store.repository import measured_commit
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 PLOTTED = {"fid": "FID", "overhead_ratio": "overhead", "nfe": "NFE"}
 SERIES = [*CELL, "protocol"]  # a cell under another protocol is another line in the plots
@@ -38,7 +39,7 @@ class Step:
         return f"{self.cell}: {self.field} {kind} at {self.commit}, from {self.before:.4g} to {self.after:.4g}"
 
 
-def append(folder: Path, runs: tuple[Path, ...]) -> list[Step]:
+def append(folder: Path, runs: tuple[Place, ...]) -> list[Step]:
     """Add runs to `folder`/history.csv, and write history.md and the plots; returns the steps.
 
     A row replaces an earlier one of the same cell, commit and machine. Raises InputError for a folder without a run,
@@ -73,7 +74,7 @@ def find_steps(series: pd.DataFrame) -> Iterator[Step]:
                 yield Step(cell_name(after), rule.field, after["commit"], old, new)
 
 
-def _measured(run: Path) -> pd.DataFrame:
+def _measured(run: Place) -> pd.DataFrame:
     """The measured rows of a run. Raises InputError if there are none, or their commit is unknown."""
     frame = read_results(run)
     frame = frame[frame["status"] == "ok"]

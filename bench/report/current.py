@@ -1,13 +1,13 @@
 """Whether a run directory has a report of its present rows. Importing this does not import what draws one."""
 
-from pathlib import Path
+from samplerbench.store.place import Place, modified
 
 REPORT = "report.md"  # written last, after report.html and the pictures
 
 
-def is_current(run: Path) -> bool:
+def is_current(run: Place) -> bool:
     """Whether the report of a run directory is complete and no older than its rows."""
     try:
-        return (run / REPORT).stat().st_mtime_ns >= (run / "results.csv").stat().st_mtime_ns
+        return modified(run / REPORT) >= modified(run / "results.csv")
     except OSError:
         return False

@@ -10,8 +10,8 @@ from samplerbench.errors import InputError
 from samplerbench.report.columns import fid_heading
 from samplerbench.report.formats import number, step_count
 from samplerbench.store.labels import guided
+from samplerbench.store.raw import teacher_stem
 from samplerbench.store.results import Results
-from samplerbench.store.run_directory import teacher_stem
 
 TEACHER = "teacher: "  # prefix of the lines of teachers
 

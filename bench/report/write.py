@@ -12,12 +12,13 @@ from samplerbench.report.current import REPORT
 from samplerbench.report.html import page
 from samplerbench.report.lead import led
 from samplerbench.report.markdown import markdown
+from samplerbench.store.place import Place, uploaded
 from samplerbench.store.results import Results, load
 
 LINES = 5  # of the picture of samples, at most
 
 
-def write(run: Path) -> Path:
+def write(run: Place) -> Place:
     """Write report.md, report.html and the pictures of a run directory; returns the path of report.md.
 
     Raises InputError if the directory contains no run, or cannot be written.
@@ -25,13 +26,13 @@ def write(run: Path) -> Path:
     return write_results(load(run))
 
 
-def write_results(results: Results) -> Path:
+def write_results(results: Results) -> Place:
     """The same for loaded results, into their folder."""
     report = content(led(results))
-    with writing(results.folder):
-        text = markdown(report, _draw(report, results.folder))
-        (results.folder / "report.html").write_text(page(report), encoding="utf-8")
-        (results.folder / REPORT).write_text(text, encoding="utf-8")  # last: `is_current` goes by it
+    with writing(results.folder), uploaded(results.folder) as folder:
+        text = markdown(report, _draw(report, folder))
+        (folder / "report.html").write_text(page(report), encoding="utf-8")
+        (folder / REPORT).write_text(text, encoding="utf-8")  # last, also of what is uploaded: `is_current` goes by it
     return results.folder / REPORT
 
 

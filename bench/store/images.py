@@ -1,21 +1,25 @@
 """All images of a cell, kept for other tools."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 import numpy as np
 
 from samplerbench.store.atomic import continuing
+from samplerbench.store.place import Place
 
 
 class SavedImages:
     """All images of a cell, one array (N, C, H, W) a seed block in `images/CELL-BLOCK.npy`, written as they come.
 
-    A file is complete when it bears its name; while it grows it is called `.partial`.
+    A file is complete when it bears its name; while it grows it is called `.partial`. For a bucket, it grows in a
+    temporary folder of this machine, which needs room for one block.
     """
 
-    def __init__(self, folder: Path, cell: str, samples: int):
+    def __init__(self, folder: Place, cell: str, samples: int):
         self.folder, self.cell, self.samples = folder, cell, samples
+        self.temporary = None if isinstance(folder, Path) else TemporaryDirectory()
         self.block: int | None = None
         self.file: IO[bytes] | None = None
         self.filled = 0
@@ -28,6 +32,8 @@ class SavedImages:
     def __exit__(self, *_: object) -> None:
         with continuing(self.folder.parent):
             self._finish()
+        if self.temporary:
+            self.temporary.cleanup()
 
     def add(self, block: int, images: np.ndarray) -> None:
         """The next images (B, C, H, W) of a seed block. Raises WriteError."""
@@ -41,7 +47,7 @@ class SavedImages:
 
     def _start(self, block: int, images: np.ndarray) -> None:
         self.block, self.filled = block, 0
-        self.file = self._path(".partial").open("wb")
+        self.file = self._partial.open("wb")
         descr, shape = np.lib.format.dtype_to_descr(images.dtype), (self.samples, *images.shape[1:])
         np.lib.format.write_array_header_1_0(self.file, {"descr": descr, "fortran_order": False, "shape": shape})
 
@@ -50,7 +56,15 @@ class SavedImages:
         if file is not None:
             file.close()
             if self.filled == self.samples:
-                self._path(".partial").replace(self._path(".npy"))
+                self._keep(f"{self.cell}-{self.block}.npy")
 
-    def _path(self, suffix: str) -> Path:
-        return self.folder / f"{self.cell}-{self.block}{suffix}"
+    def _keep(self, name: str) -> None:
+        if isinstance(self.folder, Path):
+            self._partial.replace(self.folder / name)
+        else:
+            (self.folder / name).upload(self._partial)
+
+    @property
+    def _partial(self) -> Path:
+        folder = Path(self.temporary.name) if self.temporary else Path(str(self.folder))
+        return folder / f"{self.cell}-{self.block}.partial"

@@ -1,62 +1,35 @@
 """One writer per run directory: a lock file that names its writer and is taken over once that process is gone.
 
-The lock appears under its name complete or not at all, since it is a hard link to a finished file: atomic on NFS too.
-`flock` would be released by the system, but many cluster file systems keep it within one node, and it names nobody.
+`flock` would be released by the system, but many cluster file systems keep it within one node, buckets have none, and
+it names nobody. Whether a process of this machine has ended, the system says. One elsewhere shows that it lives by
+renewing its lock every few seconds: it counts as gone when that has not happened for a minute.
 """
 
 import json
 import os
-import socket
+import threading
 import time
 import weakref
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from uuid import uuid4
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 
 from samplerbench.errors import InputError
-from samplerbench.store.provenance import utc_now
+from samplerbench.store.atomic import age, create, replace, touch
+from samplerbench.store.place import Place, names
+from samplerbench.store.writer import Writer
 
+LOCK = "run.lock"
+BEAT_S = 10.0  # between two renewals of a lock
+STALE_S = 60.0  # without one, after which a process that cannot be checked counts as gone
 UNREADABLE_S = 1.0  # how long an empty lock may be one that is just being written
 
 
-@dataclass(frozen=True)
-class Writer:
-    """A process that writes, and since when.
+class InUse(InputError):
+    """Another process holds the lock; `holder` is its writer."""
 
-    host, machine, boot, namespace: where its process ID means something. started: tells it from a later process with
-    the same ID. All but the first are "" where the system does not say.
-    """
-
-    token: str
-    host: str
-    machine: str
-    boot: str
-    namespace: str
-    pid: int
-    started: str | None
-    since: str
-
-    @classmethod
-    def this(cls) -> "Writer":
-        """This process, under a token that no other call has."""
-        pid, where = os.getpid(), (socket.gethostname(), *_machine())
-        return cls(uuid4().hex[:12], *where, pid, _start_time(pid), utc_now())
-
-    def gone(self) -> bool | None:
-        """Whether the process has ended; None if that cannot be found out from here."""
-        machine, boot, namespace = _machine()
-        if (self.host, self.machine) != (socket.gethostname(), machine):
-            return None
-        if self.boot != boot:
-            return True if machine else None  # rebooted, unless it is another machine with the same name
-        if self.namespace != namespace:
-            return None
-        started = _start_time(self.pid)
-        return None if started is None else started != self.started
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} since {self.since[:16].replace('T', ' ')} UTC"
+    def __init__(self, message: str, holder: Writer):
+        super().__init__(message)
+        self.holder = holder
 
 
 class Lock:
@@ -65,105 +38,79 @@ class Lock:
     taken_from: the writer that had left it behind, if there was one.
     """
 
-    def __init__(self, path: Path):
-        """Raises InputError, naming the writer, if another process holds it, and OSError if it cannot be written."""
-        self.path, self.writer = path, Writer.this()
+    def __init__(self, path: Place, brief: bool = False):
+        """brief: for moments only. Raises InUse if another process holds it, and OSError if it cannot be written."""
+        self.path, self.writer = path, Writer.this(BEAT_S, brief)
         self.taken_from = _acquire(path, self.writer)
         _tidy(path)
-        self.release = weakref.finalize(self, _release, path, self.writer)
+        ended, beating = threading.Event(), threading.RLock()  # this object may be collected in any thread
+        self.release = weakref.finalize(self, _release, path, self.writer, ended, beating)
+        threading.Thread(target=_beat, args=(path, self.writer, ended, beating), daemon=True).start()
 
     def held(self) -> bool:
-        """Whether it is still there and ours. Raises OSError if its directory is gone."""
-        self.path.parent.stat()
+        """Whether it is still there and ours."""
         return _read(self.path) == self.writer
 
 
-def holder(path: Path) -> Writer | None:
+def holder(path: Place) -> Writer | None:
     """The writer that a lock names, dead or alive; None if there is no lock. Raises InputError if it is damaged."""
     return _read(path)
 
 
-def _acquire(path: Path, writer: Writer) -> Writer | None:
-    """Take the lock; returns the dead writer that it was taken from. Raises InputError if it is in use.
+def gone(path: Place, writer: Writer) -> bool | None:
+    """Whether the writer of a lock has ended; None if that cannot be found out from here. Raises OSError."""
+    found = writer.gone()
+    return True if found is None and writer.beat_s and age(path) > STALE_S else found
+
+
+def _acquire(path: Place, writer: Writer) -> Writer | None:
+    """Take the lock; returns the dead writer that it was taken from. Raises InUse.
 
     Whoever takes over a dead writer's lock holds a second one meanwhile, named after that writer. So of several
     processes that see the same dead lock one replaces it, and the others then see that it has changed.
     """
-    while not _create(path, writer):
+    content = _content(writer)
+    while not create(path, content):
         holder = _read(path)
         if holder is None:  # released in between
             continue
-        if not holder.gone():
-            raise InputError(_in_use(path, holder))
+        dead = gone(path, holder)
+        if not dead:
+            raise InUse(_in_use(path, holder, dead), holder)
         claim = path.with_name(f"{path.name}.{holder.token}")
         _acquire(claim, writer)
         try:
             if _read(path) == holder:
-                os.replace(_written(path, writer), path)
+                replace(path, content)
                 return holder
         finally:
             claim.unlink(missing_ok=True)
     return None
 
 
-def _in_use(path: Path, holder: Writer) -> str:
+def _in_use(path: Place, holder: Writer, dead: bool | None) -> str:
     folder = str(path.parent)
-    if holder.gone() is None:
+    if dead is None and not holder.beat_s:
         return (
             f"{folder!r} is locked by {holder}, which cannot be checked from here: choose another --output, or delete "
             f"{str(path)!r} if that run has ended."
         )
+    wait = "wait for it" if dead is False else f"wait for it ({STALE_S:.0f} seconds, if it was killed)"
     return (
-        f"{folder!r} is being written by {holder}: wait for it, or give every run an --output of its own and merge "
-        "them with `bench report`."
+        f"{folder!r} is being written by {holder}: {wait}, start all with --join, or give every run an --output of its "
+        "own and merge them with `bench report`."
     )
 
 
-def _create(path: Path, writer: Writer) -> bool:
-    """Make the lock; returns False if there is one."""
-    written = _written(path, writer)
-    try:
-        os.link(written, path)
-    except FileExistsError:
-        return written.stat().st_nlink == 2  # NFS may repeat a request whose answer was lost
-    except OSError:  # a file system without hard links
-        return _create_in_place(path, written.read_text(encoding="utf-8"))
-    finally:
-        written.unlink(missing_ok=True)
-    return True
+def _content(writer: Writer) -> bytes:
+    return json.dumps(asdict(writer)).encode()
 
 
-def _create_in_place(path: Path, text: str) -> bool:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-    return True
-
-
-def _written(path: Path, writer: Writer) -> Path:
-    """A finished file, to be given the lock's name."""
-    partial = path.with_name(f"{path.name}.{writer.token}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(writer), file)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    return partial
-
-
-def _parsed(path: Path) -> Writer:
+def _parsed(path: Place) -> Writer:
     return Writer(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def _read(path: Path) -> Writer | None:
+def _read(path: Place) -> Writer | None:
     """The writer that a lock names; None if there is no lock. Raises InputError if it is damaged."""
     deadline = time.monotonic() + UNREADABLE_S
     while True:
@@ -180,54 +127,29 @@ def _read(path: Path) -> Writer | None:
         time.sleep(0.05)
 
 
-def _tidy(path: Path) -> None:
+def _tidy(path: Place) -> None:
     """Remove what processes that were killed while they took this lock have left beside it."""
-    for file in path.parent.glob(f"{path.name}.*"):
-        with suppress(OSError, ValueError, TypeError):
-            if _parsed(file).gone():
-                file.unlink()
+    for name in names(path.parent):
+        if name.startswith(f"{path.name}."):
+            with suppress(OSError, ValueError, TypeError):
+                if _parsed(path.with_name(name)).gone():
+                    path.with_name(name).unlink()
 
 
-def _release(path: Path, writer: Writer) -> None:
+def _beat(path: Place, writer: Writer, ended: threading.Event, beating: AbstractContextManager) -> None:
+    """Renew a lock until it has ended, or is another's."""
+    while not ended.wait(writer.beat_s):
+        with beating, suppress(OSError, InputError):  # a storage that does not answer may do so the next time
+            if ended.is_set() or _read(path) != writer:
+                return
+            touch(path, _content(writer))
+
+
+def _release(path: Place, writer: Writer, ended: threading.Event, beating: AbstractContextManager) -> None:
     """Remove the lock if it is this writer's; not in a process forked from it."""
-    if os.getpid() == writer.pid:
-        with suppress(OSError, InputError):
-            if _read(path) == writer:
-                path.unlink()
-
-
-def _machine() -> tuple[str, str, str]:
-    """The IDs of the machine, of its last boot, and of the namespace of process IDs."""
-    return _text("/etc/machine-id"), _text("/proc/sys/kernel/random/boot_id"), _namespace()
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-
-
-def _namespace() -> str:
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _start_time(pid: int) -> str | None:
-    """When a process started, in the system's own units; "" if there is none, None if that cannot be found out."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return "" if state in "ZX" else fields[18]  # a zombie has ended
-    except (OSError, ValueError):
-        pass
-    if os.name != "posix":  # elsewhere signal 0 is not a mere question
-        return None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except OSError:
-        pass
-    return None
+    if os.getpid() != writer.pid:
+        return
+    with beating, suppress(OSError, InputError):
+        ended.set()
+        if _read(path) == writer:
+            path.unlink()

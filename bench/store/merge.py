@@ -8,6 +8,7 @@ from pathlib import Path
 
 from samplerbench.errors import InputError, writing
 from samplerbench.store.columns import to_csv
+from samplerbench.store.place import Place, contents, uploaded
 from samplerbench.store.protocol import NotComparable, differences
 from samplerbench.store.results import Results, assemble, load
 from samplerbench.store.sessions import SCHEMA
@@ -15,7 +16,7 @@ from samplerbench.store.sessions import SCHEMA
 DEFAULT_OUTPUT = Path("results/report")
 
 
-def merge(runs: Sequence[Path], output: Path, mixed: bool = False) -> Results:
+def merge(runs: Sequence[Place], output: Place, mixed: bool = False) -> Results:
     """The rows of several runs, each under the name of its run; `write` puts them into `output`.
 
     mixed: allow different protocols in one report, each ranked by itself.
@@ -32,7 +33,7 @@ def merge(runs: Sequence[Path], output: Path, mixed: bool = False) -> Results:
     return assemble(output, {name: results.rows for name, results in read.items()}, facts)
 
 
-def named(runs: Sequence[Path]) -> dict[str, Path]:
+def named(runs: Sequence[Place]) -> dict[str, Place]:
     """A name for every run: its folder's, with as much of the path before it as makes the names unique."""
     parts = [run.resolve().parts[1:] for run in runs]
     if len(set(parts)) < len(parts):
@@ -44,7 +45,7 @@ def named(runs: Sequence[Path]) -> dict[str, Path]:
     return dict(zip(names, runs, strict=True))
 
 
-def write(results: Results, runs: Sequence[Path], mixed: bool) -> None:
+def write(results: Results, runs: Sequence[Place], mixed: bool) -> None:
     """Write results.csv, run.json and the raw data of merged runs into the folder of the results.
 
     Raises InputError if the folder is one of the runs, contains anything but a merged report, or cannot be written.
@@ -52,16 +53,22 @@ def write(results: Results, runs: Sequence[Path], mixed: bool) -> None:
     output = results.folder
     _check_free(output)
     command = ["bench", "report", *map(str, runs), "--output", str(output), *["--mixed"] * mixed]
-    with writing(output):
-        shutil.rmtree(output / "raw", ignore_errors=True)
-        output.mkdir(parents=True, exist_ok=True)
+    with writing(output), uploaded(output) as folder:
+        shutil.rmtree(folder / "raw", ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, run in named(runs).items():
-            if (run / "raw").is_dir():
-                shutil.copytree(run / "raw", output / "raw" / name)
+            _copy(run / "raw", folder / "raw" / name)
         stored = results.rows.drop(columns=["machine", "name"])
-        (output / "results.csv").write_text(to_csv(stored), encoding="utf-8")
+        (folder / "results.csv").write_text(to_csv(stored), encoding="utf-8")
         facts = {"schema": SCHEMA, "command": shlex.join(command), "runs": results.facts}
-        (output / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        (folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _copy(raw: Place, folder: Path) -> None:
+    stored = contents(raw, ".npz")
+    folder.mkdir(parents=True)
+    for name, content in stored.items():
+        (folder / name).write_bytes(content)
 
 
 def _check_protocols(facts: Mapping[str, dict]) -> None:
@@ -74,7 +81,7 @@ def _check_protocols(facts: Mapping[str, dict]) -> None:
         )
 
 
-def _check_free(output: Path) -> None:
+def _check_free(output: Place) -> None:
     """Refuse a folder that contains anything but an earlier merged report."""
     if not output.exists():
         return
@@ -84,7 +91,7 @@ def _check_free(output: Path) -> None:
         raise InputError(f"{str(output)!r} contains something other than a merged report: choose another --output.")
 
 
-def _facts(folder: Path) -> dict | None:
+def _facts(folder: Place) -> dict | None:
     try:
         return json.loads((folder / "run.json").read_text())
     except (OSError, ValueError):

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from samplerbench.errors import reading
+from samplerbench.store.place import Place
 from samplerbench.store.sessions import refuse_newer
 
 # Names of facts in sentences, where they differ from those in run.json.
@@ -29,22 +30,23 @@ class NotComparable(ValueError):
     """The protocols of two runs differ; the message says how."""
 
 
-def protocol_facts(run: Path) -> dict | None:
+def protocol_facts(run: Place) -> dict | None:
     """The protocol that a run directory or a CSV was measured under; None if it was not recorded."""
     return _recorded(run, "quality")
 
 
-def recorded_columns(run: Path) -> list[dict]:
+def recorded_columns(run: Place) -> list[dict]:
     """The columns of the metrics that a run measured, as it describes them; empty for older runs, which do not."""
     return [column for column in _recorded(run, "columns") or () if isinstance(column, dict)]
 
 
-def _recorded(run: Path, key: str):
+def _recorded(run: Place, key: str):
     """The entry of protocol.json (beside a baseline) or run.json; None if neither has it.
 
     Raises InputError if a newer samplerbench has written it.
     """
-    folder = run if run.is_dir() else run.parent
+    with reading(run):
+        folder = run if run.is_dir() else run.parent
     for file in (folder / "protocol.json", folder / "run.json"):
         try:
             facts = json.loads(file.read_text())

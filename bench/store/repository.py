@@ -4,6 +4,10 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from samplerbench.store.place import Place
 
 # Where git looks before the current folder, as it does inside a hook.
 GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
@@ -41,7 +45,7 @@ def commit_of(file: Path) -> str:
     return _text(repository(file.parent)) if tracked else ""
 
 
-def measured_commit(run: Path) -> str:
+def measured_commit(run: "Place") -> str:
     """The commit of the user's repository that a run directory records, as `commit_of` writes it; "" if it does not."""
     try:
         return _text(json.loads((run / "run.json").read_text(encoding="utf-8"))["repository"])

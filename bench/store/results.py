@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from samplerbench.errors import InputError
 from samplerbench.store.labels import names
+from samplerbench.store.place import Place
 from samplerbench.store.provenance import fingerprint
-from samplerbench.store.run_directory import read_facts, read_merged, read_raw
-from samplerbench.store.sessions import sessions
+from samplerbench.store.raw import read_raw
+from samplerbench.store.sessions import read_facts, sessions
+from samplerbench.store.stored_rows import read_merged
 
 
 @dataclass(frozen=True, eq=False)  # by identity, so that what is made of it can be cached
@@ -22,7 +23,7 @@ class Results:
     with whatever distinguishes it from the others.
     """
 
-    folder: Path
+    folder: Place
     rows: pd.DataFrame
     facts: Mapping[str, dict]
 
@@ -92,7 +93,7 @@ class Results:
         return arrays
 
 
-def load(folder: Path) -> Results:
+def load(folder: Place) -> Results:
     """The results in a run directory, or in one that `bench report` merged. Raises InputError for anything else."""
     (rows, runs), facts = read_merged(folder), read_facts(folder)
     if "runs" not in facts:
@@ -102,7 +103,7 @@ def load(folder: Path) -> Results:
     return assemble(folder, {name: rows[runs == name] for name in facts["runs"]}, facts["runs"])
 
 
-def assemble(folder: Path, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, dict]) -> Results:
+def assemble(folder: Place, rows: Mapping[str, pd.DataFrame], facts: Mapping[str, dict]) -> Results:
     """The results of several runs, by name."""
     parts = [frame.assign(run=name, machine=_machines(frame, facts[name])) for name, frame in rows.items()]
     filled = [part for part in parts if len(part)] or parts[:1]

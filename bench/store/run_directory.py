@@ -2,30 +2,26 @@
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from samplerbench.errors import InputError, WriteError, writing
+from samplerbench.errors import InputError, WriteError, reading, writing
 from samplerbench.store.atomic import append, continuing, replace
-from samplerbench.store.columns import (
-    CELL_OF_RUN,
-    NAMES,
-    empty_frame,
-    identity,
-    to_csv,
-    to_line,
-    typed,
-)
-from samplerbench.store.lock import Lock, Writer
-from samplerbench.store.sessions import refuse_newer, sessions, with_seconds, with_session, wrong_facts
-from samplerbench.store.stored_rows import StoredRows, read_rows
-from samplerbench.store.units import Arrays, Units
+from samplerbench.store.columns import CELL_OF_RUN, NAMES, empty_frame, identity, to_csv, to_line, typed
+from samplerbench.store.place import Place
+from samplerbench.store.raw import Arrays
+from samplerbench.store.rows_apart import RowsApart
+from samplerbench.store.sessions import read_facts, sessions, with_seconds, with_session
+from samplerbench.store.sharing import Hold, SharedWriter, SoleWriter
+from samplerbench.store.stored_rows import StoredRows, read_apart, read_rows
+from samplerbench.store.units import Units
+from samplerbench.store.writer import Writer
 
-LOCK = "run.lock"
 # What a killed run leaves behind.
 UNFINISHED = (
     "*.csv.partial",
@@ -35,53 +31,72 @@ UNFINISHED = (
     "tracebacks/*.partial",
     "profile/*.partial",
     "units/*.partial",
+    "rows/*.partial",
 )
-_WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
 
 
 class RunDirectory:
     """The rows of a run, in a directory that survives a kill at any moment and has one writer at a time.
 
     A row is appended to results.csv, which takes the same time however many there are; of two rows of one cell the
-    later counts, and at the end only that is left. To write, use it as a context. notes: what there is to say about
-    the state in which it was found. units: the finished blocks of cells without a row.
+    later counts, and at the end only that is left. In a bucket, or where several sessions write, a row is a file of its
+    own in rows/ until the last session moves it there. To write, use it as a context. notes: what there is to say about
+    the state in which it was found. units: the finished blocks of cells without a row. hold: the right to write.
     """
 
-    def __init__(self, folder: Path, metrics: Iterable[str] = ()):
+    def __init__(self, folder: Place, metrics: Iterable[str] = (), shared: bool = False):
         """Read what the directory holds, if it exists. metrics: columns of rows to come, beside the store's.
 
-        Raises InputError if it is damaged or holds something else.
+        shared: whether others may write at the same time. Raises InputError if it is damaged or holds something else.
         """
-        self.folder, self.path = folder, folder / "results.csv"
-        self.metrics = list(metrics)
+        self.folder, self.path, self.apart = folder, folder / "results.csv", RowsApart(folder)
+        self.metrics, self.shared = list(metrics), shared
         self.notes: list[str] = []
-        self.lock: Lock | None = None
+        self.hold: Hold | None = None
+        self.order: list[str] = []
         self.session: int | None = None  # the place in run.json of the session that it has described
         self._load()
 
     def __enter__(self) -> "RunDirectory":
-        """Create the directory and become its only writer. Raises InputError if it is in use or cannot be written."""
+        """Create the directory and become its writer. Raises InputError if it is in use or cannot be written."""
         with writing(self.folder):
             (self.folder / "raw").mkdir(parents=True, exist_ok=True)
-            self.lock = Lock(self.folder / LOCK)
+            self.hold = SharedWriter(self.folder) if self.shared else SoleWriter(self.folder)
         try:
-            torn = self._load()
-            with writing(self.folder):
-                for partial in (path for pattern in UNFINISHED for path in self.folder.glob(pattern)):
-                    partial.unlink()
+            with writing(self.folder), self.hold.turn():
+                torn = self._load()
+                if self.hold.alone():
+                    self._remove_unfinished()
         except BaseException:
-            self.lock.release()
+            self.hold.release()
             raise
-        self.notes = self._notes(torn, self.lock.taken_from)
+        self.notes = self._notes(torn, self.hold.taken_from)
         return self
 
     def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
-        assert self.lock is not None
+        assert self.hold is not None
         try:
-            if self._outdated and not isinstance(error, WriteError):
-                self.write()
+            if not isinstance(error, WriteError):
+                with self.turn():
+                    self._close(self.hold)
+                    self.hold.release()  # before the turn ends, so that the next one knows whether it is the last
         finally:
-            self.lock.release()
+            self.hold.release()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A block in which this session alone changes what several of them share. Raises WriteError."""
+        assert self.hold is not None, "a session writes inside `with`"
+        with continuing(self.folder), self.hold.turn():
+            yield
+
+    def _close(self, hold: Hold) -> None:
+        """See the rows of all sessions; the last one puts them together."""
+        if self.shared:
+            self._load()
+            self._outdated = True
+        if self._outdated and hold.alone():
+            self.write()
 
     def add(self, row: Mapping[str, object], raw: Mapping[str, Arrays] | None = None) -> None:
         """Write a row, in the place of an earlier one of its cell, and before it the raw data by stem.
@@ -91,9 +106,7 @@ class RunDirectory:
         try:
             for stem, arrays in (raw or {}).items():
                 self.add_raw(stem, arrays)
-            with continuing(self.folder):
-                self._check_lock()
-                append(self.path, to_line(row, [*NAMES, *self.metrics]).encode())
+            self._write_row(row)
         except WriteError as error:
             self._outdated |= self._keep(dict(row))
             error.rows = self._unwritten(row)
@@ -102,6 +115,15 @@ class RunDirectory:
         if row["status"] == "ok":  # a failed cell is tried again, and then needs only its other blocks
             self.units.remove(str(row["cell"]))
 
+    def _write_row(self, row: Mapping[str, object]) -> None:
+        with continuing(self.folder):
+            self._check_lock()
+            if isinstance(self.path, Path) and not self.shared:
+                append(self.path, to_line(row, [*NAMES, *self.metrics]).encode())
+            else:
+                self.apart.add(row, self.metrics)
+                self._outdated = True
+
     def write(self) -> None:
         """Write results.csv as a whole, unless it is as it should be. Raises WriteError."""
         text = to_csv(self.frame()).encode()
@@ -109,15 +131,28 @@ class RunDirectory:
             self._check_lock()
             if not self.path.exists() or self.path.read_bytes() != text:
                 replace(self.path, text)
-            self.path.open("r+b").close()  # a file that cannot be appended to is found now
+            if isinstance(self.path, Path):
+                self.path.open("r+b").close()  # a file that cannot be appended to is found now
+            self.apart.clear()
         self._outdated = False
 
     def arrange(self, cells: Iterable[str]) -> None:
         """Put the rows of these cells last and in this order, in results.csv at the end."""
-        for cell in cells:
+        self.order, self._outdated = list(cells), True
+        self._arrange()
+
+    def _arrange(self) -> None:
+        for cell in self.order:
             if cell in self.rows:
                 self.rows[cell] = self.rows.pop(cell)
-        self._outdated = True
+
+    def refresh(self, cells: Iterable[str]) -> None:
+        """See the rows of these cells, and the blocks of all, that other sessions have written meanwhile."""
+        with continuing(self.folder):
+            written = self.apart.cells()
+            self.units.refresh()
+            for cell in written.intersection(cells):
+                self._keep(read_apart(self.apart.path(cell)))
 
     def frame(self) -> pd.DataFrame:
         """All rows, with the documented columns and types."""
@@ -143,7 +178,7 @@ class RunDirectory:
             (self.folder / "tracebacks").mkdir(exist_ok=True)
             replace(self.folder / "tracebacks" / f"{cell}.txt", text.encode())
 
-    def add_profile(self, cell: str, trace: bytes) -> Path:
+    def add_profile(self, cell: str, trace: bytes) -> Place:
         """Keep the trace of a cell's sampling run, in profile/CELL.json.gz; returns its path. Raises WriteError."""
         path = self.folder / "profile" / f"{cell}.json.gz"
         with continuing(self.folder):
@@ -154,18 +189,21 @@ class RunDirectory:
     @property
     def described(self) -> bool:
         """Whether there is a run.json."""
-        return (self.folder / "run.json").exists()
+        with reading(self.folder):
+            return (self.folder / "run.json").exists()
 
     def describe(self, facts: Mapping[str, object]) -> None:
         """Add a session to run.json. Raises WriteError, or InputError if what is there is damaged."""
-        described = with_session(read_facts(self.folder) if self.described else {}, facts)
-        self._write_facts(described)
+        with self.turn():
+            described = with_session(read_facts(self.folder) if self.described else {}, facts)
+            self._write_facts(described)
         self.session = len(sessions(described)) - 1
 
     def add_seconds(self, seconds: Mapping[str, float]) -> None:
         """Add to the session that was described where its time went. Raises as `describe` does."""
         assert self.session is not None, "a session is described first"
-        self._write_facts(with_seconds(read_facts(self.folder), self.session, seconds))
+        with self.turn():
+            self._write_facts(with_seconds(read_facts(self.folder), self.session, seconds))
 
     def _write_facts(self, facts: Mapping[str, Any]) -> None:
         with continuing(self.folder):
@@ -176,20 +214,26 @@ class RunDirectory:
         """Read the rows; returns what follows the last complete one. Raises InputError for anything but a run."""
         if self.described and "runs" in read_facts(self.folder):
             raise InputError(f"{str(self.folder)!r} is a report of several runs: choose another --output.")
-        found = read_rows(self.folder, self.path) if self.path.exists() else StoredRows(empty_frame(), None, "")
+        with reading(self.folder):
+            found = read_rows(self.folder, self.path) if self.path.exists() else StoredRows(empty_frame(), None, "")
+            self.units = Units(self.folder)
         self.metrics = [name for name in dict.fromkeys([*self.metrics, *found.frame.columns]) if name not in NAMES]
         self.rows: dict[str, dict] = {}  # by cell
         self._cells: dict[tuple, str] = {}  # by identity
         for row in found.frame.to_dict("records"):
             self._keep(row)
-        self._outdated = False  # whether results.csv has rows that were replaced
-        self.units = Units(self.folder)
+        self._arrange()
+        self._outdated = False  # whether results.csv lacks rows, or has some that were replaced
         return found.torn
 
-    def _notes(self, torn: str, before: Writer | None) -> list[str]:
-        notes = []
-        if before:
-            notes.append(f"Took over {self.folder} from {before}, which has ended without releasing it")
+    def _remove_unfinished(self) -> None:
+        """What was killed while it was written; in a bucket there is no such thing."""
+        if isinstance(self.folder, Path):
+            for partial in (path for pattern in UNFINISHED for path in self.folder.glob(pattern)):
+                partial.unlink()
+
+    def _notes(self, torn: str, before: Iterable[Writer]) -> list[str]:
+        notes = [f"Took over {self.folder} from {each}, which has ended without releasing it" for each in before]
         if torn:
             notes.append(f"{self.path} ends in the middle of a row, which is measured again: {torn[:60]}")
         return notes
@@ -204,61 +248,17 @@ class RunDirectory:
 
     def _unwritten(self, row: Mapping[str, object]) -> str:
         """As CSV, the row, or all rows if their file is gone."""
-        if self.path.exists():
-            return to_line(row, [*NAMES, *self.metrics])
-        return to_csv(self.frame())
+        with suppress(OSError):  # a storage that does not answer may still have them
+            if not self.path.exists():
+                return to_csv(self.frame())
+        return to_line(row, [*NAMES, *self.metrics])
 
     def _check_lock(self) -> None:
-        assert self.lock is not None, "rows are written inside `with`"
-        if not self.lock.held():
+        assert self.hold is not None, "rows are written inside `with`"
+        if isinstance(self.folder, Path):
+            self.folder.stat()  # for a sentence of its own, if it is gone
+        if not self.hold.lock.held():
             raise WriteError(
-                f"{str(self.folder / LOCK)!r} was removed or replaced during this run, so another run may write there "
+                f"{str(self.hold.lock.path)!r} was removed or replaced during this run, so another run may write there "
                 "too: the rows before are kept, and the same command continues."
             )
-
-
-def read_results(run: Path) -> pd.DataFrame:
-    """The rows of a run directory or a CSV. Raises InputError if there are none, or they are another tool's.
-
-    Of a running or killed run, these are the rows that are complete, and of several of one cell the last.
-    """
-    return read_rows(run, _file(run)).frame
-
-
-def _file(run: Path) -> Path:
-    return run / "results.csv" if run.is_dir() else run
-
-
-def read_merged(run: Path) -> tuple[pd.DataFrame, pd.Series | None]:
-    """The rows, and the run that each of them is from; None if they are all from the one that wrote them."""
-    rows = read_rows(run, _file(run))
-    return rows.frame, rows.runs
-
-
-def read_facts(run: Path) -> dict:
-    """run.json of a run directory or of a merged report. Raises InputError if it is missing, damaged or another's."""
-    path = run / "run.json"
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
-    except ValueError as error:
-        raise InputError(f"{str(path)!r} is damaged ({error}): {_WITHOUT_FACTS}") from error
-    refuse_newer(path, facts)
-    for wrong in wrong_facts(facts):
-        raise InputError(f"{str(path)!r} was not written by `bench run` ({wrong}): {_WITHOUT_FACTS}")
-    return facts
-
-
-def teacher_stem(teacher: str, guidance: str) -> str:
-    """Where among the raw data the images of a teacher are, on the noise of the first images of a run."""
-    return "-".join(filter(None, ("teacher", teacher, guidance)))
-
-
-def read_raw(run: Path, cell: str) -> dict[str, np.ndarray]:
-    """What `RunDirectory.add_raw` kept for a cell; empty if nothing was."""
-    path = run / "raw" / f"{cell}.npz"
-    if not path.exists():
-        return {}
-    with np.load(path) as arrays:
-        return dict(arrays)

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from samplerbench.errors import InputError
+from samplerbench.store.place import Place
 
 SCHEMA = 2  # of run.json and results.csv; runs of schema 1 do not say so. It rises with what older versions misread.
 # The facts of a run, with their types. A merged report has `command` and `runs`, the facts of every run by its name.
@@ -26,6 +26,7 @@ ADDED = {"grids": dict, "columns": list, "sessions": list, "suite": dict, "schem
 # What the next session may change.
 OF_SESSION = "command suite sweep environment checkpoints grids layout batch_size commit utc".split()
 JOINED = ("checkpoints", "grids")
+_WITHOUT_FACTS = "restore it, or delete it and repeat the `bench run`, which keeps its rows."
 
 
 def with_session(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +73,22 @@ def _session(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: facts[key] for key in OF_SESSION if key in facts}
 
 
-def refuse_newer(path: Path, facts: Any) -> None:
+def read_facts(run: Place) -> dict:
+    """run.json of a run directory or of a merged report. Raises InputError if it is missing, damaged or another's."""
+    path = run / "run.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{str(run)!r} has no readable run.json: give the directory of a `bench run`.") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is damaged ({error}): {_WITHOUT_FACTS}") from error
+    refuse_newer(path, facts)
+    for wrong in wrong_facts(facts):
+        raise InputError(f"{str(path)!r} was not written by `bench run` ({wrong}): {_WITHOUT_FACTS}")
+    return facts
+
+
+def refuse_newer(path: Place, facts: Any) -> None:
     """Raise InputError if a newer samplerbench has written this run.json, whose meaning may have changed."""
     schema = facts.get("schema") if isinstance(facts, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:

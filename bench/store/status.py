@@ -2,17 +2,22 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 
-from samplerbench.errors import InputError
+from samplerbench.errors import InputError, reading
 from samplerbench.store.columns import empty_frame
-from samplerbench.store.lock import Writer, holder
-from samplerbench.store.run_directory import LOCK, read_facts, read_results
+from samplerbench.store.lock import LOCK, STALE_S
+from samplerbench.store.place import Place, modified, names
+from samplerbench.store.rows_apart import RowsApart
+from samplerbench.store.sessions import read_facts
+from samplerbench.store.sharing import writers
+from samplerbench.store.stored_rows import read_results
+from samplerbench.store.writer import Writer
 
 RUNNING, UNSURE, KILLED, STOPPED, FINISHED = "running", "running?", "killed", "stopped", "finished"
 DEPTH = 2  # folders below the given one: SUITE/SWEEP/shard-1-of-3
@@ -22,13 +27,14 @@ DEPTH = 2  # folders below the given one: SUITE/SWEEP/shard-1-of-3
 class Status:
     """The cells of the last session of a run directory.
 
-    state: running; running?, with a writer on another machine, which cannot be checked; killed, with a writer that is
-    gone; stopped, with cells that are pending; finished. pending: None for runs of schema 1, which did not record it.
+    state: running; running?, with a writer on another machine that has not renewed its lock for a minute, by the clock
+    of this one; killed, with a writer that is gone; stopped, with cells that are pending; finished. writers: several in
+    a joined sweep, of which one that runs is enough. pending: None for runs of schema 1, which did not record it.
     per_hour: cells measured an hour. left: seconds until the last one, by the steps of the cells. Both are None until
     the session has written a row. last: seconds since the last row.
     """
 
-    folder: Path
+    folder: Place
     state: str
     done: int
     failed: int
@@ -37,7 +43,7 @@ class Status:
     per_hour: float | None
     left: float | None
     last: float | None
-    writer: Writer | None
+    writers: Sequence[Writer]
 
     @property
     def running(self) -> bool:
@@ -45,28 +51,35 @@ class Status:
         return self.state in (RUNNING, UNSURE)
 
 
-def runs_in(folder: Path) -> list[Path]:
+def runs_in(folder: Place) -> list[Place]:
     """The folder itself if it is a run directory, or those below. Raises InputError if there are none."""
-    if _is_run(folder):
-        return [folder]
-    found = sorted(filter(_is_single_run, _below(folder, DEPTH)), key=_in_order)
+    with reading(folder):
+        if _is_run(folder):
+            return [folder]
+        found = sorted(filter(_is_single_run, _below(folder, DEPTH)), key=_in_order)
     if not found:
         raise InputError(f"{str(folder)!r} is no run directory and holds none: give the --output of a `bench run`.")
     return found
 
 
-def read_status(folder: Path) -> Status:
+def read_status(folder: Place) -> Status:
     """How far the run in a folder is. Raises InputError for damaged files and merged reports."""
-    facts = read_facts(folder) if (folder / "run.json").exists() else {}
-    if "runs" in facts:
-        raise InputError(f"{str(folder)!r} is a merged report: give the runs it was made from.")
-    path, now = folder / "results.csv", time.time()
-    rows = read_results(folder) if path.exists() else empty_frame()
-    last = max(0.0, now - path.stat().st_mtime) if len(rows) else None
-    return _status(folder, facts, rows, last, now)
+    with reading(folder):
+        facts = read_facts(folder) if (folder / "run.json").exists() else {}
+        if "runs" in facts:
+            raise InputError(f"{str(folder)!r} is a merged report: give the runs it was made from.")
+        now = time.time()
+        rows = read_results(folder) if (folder / "results.csv").exists() else empty_frame()
+        last = max(0.0, now - _written(folder, rows)) if len(rows) else None
+        return _status(folder, facts, rows, last, now)
 
 
-def _status(folder: Path, facts: Mapping, rows: pd.DataFrame, last: float | None, now: float) -> Status:
+def _written(folder: Place, rows: pd.DataFrame) -> float:
+    """When the last row was written: those that are files of their own have not changed results.csv."""
+    return _seconds(max(rows["utc"])) if RowsApart(folder).cells() else modified(folder / "results.csv")
+
+
+def _status(folder: Place, facts: Mapping, rows: pd.DataFrame, last: float | None, now: float) -> Status:
     planned, started = facts.get("planned"), str(facts.get("utc", ""))
     fresh = rows[rows["utc"] >= started]
     if planned is not None:
@@ -75,20 +88,30 @@ def _status(folder: Path, facts: Mapping, rows: pd.DataFrame, last: float | None
         rows, fresh = rows[counted], fresh[fresh["cell"].isin(planned)]
     counts = rows["status"].value_counts()
     open_cells = None if planned is None else planned.keys() - set(rows["cell"])
-    writer = holder(folder / LOCK)
-    state = _state(writer, open_cells)
+    found = writers(folder)
+    state = _state(found, open_cells, now)
     per_hour, left = None, None
     if state in (RUNNING, UNSURE) and planned and last is not None and len(fresh):
         per_hour, left = _pace(planned, fresh, open_cells or set(), now - _seconds(started), last)
     done, failed, skipped = (int(counts.get(status, 0)) for status in ("ok", "failed", "skipped"))
     pending = None if open_cells is None else len(open_cells)
-    return Status(folder, state, done, failed, skipped, pending, per_hour, left, last, writer)
+    return Status(folder, state, done, failed, skipped, pending, per_hour, left, last, [*found.values()])
 
 
-def _state(writer: Writer | None, pending: set[str] | None) -> str:
-    if writer is None:
+def _state(found: Mapping[Place, Writer], pending: set[str] | None, now: float) -> str:
+    if not found:
         return STOPPED if pending else FINISHED
-    return {False: RUNNING, None: UNSURE, True: KILLED}[writer.gone()]
+    states = {_state_of(lock, writer, now) for lock, writer in found.items()}
+    return next(state for state in (RUNNING, UNSURE, KILLED) if state in states)
+
+
+def _state_of(lock: Place, writer: Writer, now: float) -> str:
+    """That of one writer. Locks elsewhere are not compared by the clock there, which takes writing a file."""
+    gone = writer.gone()
+    if gone is None and writer.beat_s:
+        with suppress(FileNotFoundError):
+            return RUNNING if now - modified(lock) < STALE_S else UNSURE
+    return {False: RUNNING, None: UNSURE, True: KILLED}[gone]
 
 
 def _pace(
@@ -110,23 +133,23 @@ def _seconds(utc: str) -> float:
         raise InputError(f"The time {utc!r} in run.json is damaged: restore it.") from error
 
 
-def _is_run(folder: Path) -> bool:
+def _is_run(folder: Place) -> bool:
     return any((folder / name).is_file() for name in ("run.json", "results.csv", LOCK))
 
 
-def _is_single_run(folder: Path) -> bool:
+def _is_single_run(folder: Place) -> bool:
     return _is_run(folder) and not ((folder / "run.json").is_file() and "runs" in read_facts(folder))
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
+def _below(folder: Place, depth: int) -> Iterator[Place]:
     """The folders below one; not those inside a run, which may hold many images."""
-    for path in folder.iterdir() if folder.is_dir() else ():
+    for path in (folder / name for name in names(folder)):
         if path.is_dir():
             yield path
             if depth > 1 and not _is_run(path):
                 yield from _below(path, depth - 1)
 
 
-def _in_order(path: Path) -> list[tuple[int, str]]:
+def _in_order(path: Place) -> list[tuple[int, str]]:
     """A key that sorts shard-2 before shard-10."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", str(path))]

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,29 @@ from typing import Any
 import numpy as np
 
 from samplerbench.store.atomic import continuing, replace
+from samplerbench.store.place import Place, names
+from samplerbench.store.raw import Arrays
 
-Arrays = Mapping[str, np.ndarray]
 NAME = re.compile(r"([0-9a-f]+)-(\d+)\.npz")
 
 
 class Units:
     """`units/CELL-BLOCK.npz` in a run directory. The key of a cell covers all that its blocks depend on."""
 
-    def __init__(self, run: Path):
+    def __init__(self, run: Place):
         self.run, self.folder = run, run / "units"
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See the blocks that other processes have added or deleted."""
         self._blocks: dict[str, set[int]] = {}
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if found := NAME.fullmatch(path.name):
+        for name in names(self.folder):
+            if found := NAME.fullmatch(name):
                 self._blocks.setdefault(found[1], set()).add(int(found[2]))
+
+    def blocks(self, cell: str) -> set[int]:
+        """The kept blocks of a cell, by number; `read` finds those that are damaged."""
+        return set(self._blocks.get(cell, ()))
 
     def add(self, cell: str, block: int, arrays: Arrays) -> None:
         """Keep a finished block. Raises WriteError."""
@@ -39,7 +47,7 @@ class Units:
         found: dict[int, Arrays] = {}
         for block in sorted(self._blocks.get(cell, ())):
             try:
-                with np.load(self._path(cell, block)) as arrays:
+                with np.load(io.BytesIO(self._path(cell, block).read_bytes())) as arrays:
                     found[block] = dict(arrays)
             except Exception:  # numpy, zipfile and zlib each have their own
                 self._delete(cell, block)
@@ -52,13 +60,14 @@ class Units:
         for block in sorted(self._blocks[cell]):
             self._delete(cell, block)
         del self._blocks[cell]
-        with suppress(OSError):  # it holds other cells
-            self.folder.rmdir()
+        if isinstance(self.folder, Path):
+            with suppress(OSError):  # it holds other cells
+                self.folder.rmdir()
 
     def _delete(self, cell: str, block: int) -> None:
         self._blocks[cell].discard(block)
         with continuing(self.run):
             self._path(cell, block).unlink(missing_ok=True)
 
-    def _path(self, cell: str, block: int) -> Path:
+    def _path(self, cell: str, block: int) -> Place:
         return self.folder / f"{cell}-{block}.npz"

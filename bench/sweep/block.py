@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from samplerbench.sampling.cuda_graph import cuda_graph
 from samplerbench.sampling.measure import PICTURED, Measurement, measure
 from samplerbench.store.columns import joined
 from samplerbench.store.images import SavedImages
-from samplerbench.store.run_directory import teacher_stem
+from samplerbench.store.place import Place
+from samplerbench.store.raw import teacher_stem
 from samplerbench.sweep.jobs import Job
 from samplerbench.sweep.options import CheckedSweep
 from samplerbench.sweep.prepare import Prepared
@@ -50,7 +50,7 @@ def graphed(job: Job, sweep: CheckedSweep) -> bool:
     return sweep.cuda_graph and not job.sampler.reads_states
 
 
-def images_of(cell: str, prepared: Prepared, run: Path) -> SavedImages | None:
+def images_of(cell: str, prepared: Prepared, run: Place) -> SavedImages | None:
     """Where the images of a cell go in a run directory; None if they are not kept."""
     return SavedImages(run / "images", cell, prepared.samples) if prepared.sweep.save_images else None
 

@@ -1,18 +1,17 @@
 """Whether a timing had its host to itself, as far as the sweep is concerned: its other shards may run there too."""
 
 import socket
-from pathlib import Path
 
 from samplerbench.errors import InputError
-from samplerbench.store.lock import holder
-from samplerbench.store.run_directory import LOCK
+from samplerbench.store.lock import LOCK, holder
+from samplerbench.store.place import Place
 from samplerbench.sweep.shard import Shard
 
 
 class Alone:
     """Looks for shards of the same sweep that another process of this host measures."""
 
-    def __init__(self, run: Path, shard: str | None):
+    def __init__(self, run: Place, shard: str | None):
         """run: the run directory, which for a shard lies beside those of the others."""
         self.run, self.shard = run, shard
         self.before = not self._neighbours()
@@ -29,7 +28,7 @@ class Alone:
         return any(Shard.of_folder(path.name) and _measured_here(path) for path in others)
 
 
-def _measured_here(run: Path) -> bool:
+def _measured_here(run: Place) -> bool:
     try:
         writer = holder(run / LOCK)
     except InputError:  # damaged: nobody knows

@@ -35,6 +35,7 @@ CONFLICTS = [
     ("dataset", "preset", "--preset times a random network, without data: leave out --dataset."),
     ("model", "recipe", "--model names recipes too: leave out --recipe."),
     ("model", "preset", "--preset times a random network: leave out --model."),
+    ("shard", "join", "--shard and --join are two ways to split a sweep: give one of them."),
     ("weights", "preset", "--preset times a random network, without weights: leave out --weights."),
     ("guidance", "preset", "--preset times a random network, without anything to guide: leave out --guidance."),
 ]
@@ -82,7 +83,7 @@ def _as_text(sweep: Sweep) -> Sweep:
     for name in ("data", "dataset", "recipe", "preset", "reference", "labels", "engine", "address"):
         if not isinstance(value := getattr(sweep, name), str | None):
             raise InputError(f"--{name} takes a name, not {value!r}.")
-    for name in ("timing", "quality", "compile", "cuda_graph", "cudnn_benchmark", "download", "save_images"):
+    for name in ("timing", "quality", "compile", "cuda_graph", "cudnn_benchmark", "download", "save_images", "join"):
         if not isinstance(value := getattr(sweep, name), bool):
             raise InputError(f"{name} is True or False, not {value!r}.")
     if sweep.labels not in LABELS:
@@ -136,6 +137,8 @@ def _check_values(sweep: CheckedSweep) -> None:
         raise InputError(f"--samples must lie between 2 and {IMAGES_PER_BLOCK}, not {sweep.samples}.")
     if sweep.batch_size != AUTO and int(sweep.batch_size) < 1:
         raise InputError(f"--batch-size must be at least 1, not {sweep.batch_size}.")
+    if sweep.join and sweep.batch_size == AUTO:
+        raise InputError("--join needs the same --batch-size on every machine, as in 256: auto finds each its own.")
     limit = sweep.cell_timeout
     if limit is not None and not (isinstance(limit, int | float) and 0 < limit < inf):
         raise InputError(f"--cell-timeout takes seconds above 0, not {limit!r}.")

@@ -103,7 +103,12 @@ class Sweep:
     cuda_graph: bool = field(default=False, metadata={"help": "Replay a whole sampling run as one CUDA graph."})
     cudnn_benchmark: bool = field(default=False, metadata={"help": "Take the algorithms that cuDNN finds fastest."})
     output: str | Path | None = field(
-        default=None, metadata={"help": "Run directory.", "metavar": "DIR", "shown": "the same for the same command"}
+        default=None,
+        metadata={
+            "help": "Run directory, or the URL of one, as in s3://bucket/run.",
+            "metavar": "DIR",
+            "shown": "the same for the same command",
+        },
     )
     shard: str | None = field(
         default=None,
@@ -135,6 +140,10 @@ class Sweep:
             "help": "Stop a seed block or a timing after so many seconds; its cell fails.",
             "metavar": "SECONDS",
         },
+    )
+    join: bool = field(
+        default=False,
+        metadata={"help": "Share this sweep with other `bench run --join` of the same --output; see docs/scale.md."},
     )
     save_images: bool = field(
         default=False, metadata={"help": "Keep all images, as images/CELL-BLOCK.npy in the run directory."}
@@ -189,7 +198,7 @@ def as_in_run(name: str, **changes: str) -> Any:
 
 
 # Options on where and how a sweep is measured: its results do not depend on them.
-HOW = ("shard", "workers", "engine", "address", "cell_timeout")
+HOW = ("shard", "workers", "engine", "address", "cell_timeout", "join")
 SEED = {"help": "Seed block of the noise.", "min": 0, "max": 4095}
 
 

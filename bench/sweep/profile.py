@@ -19,7 +19,9 @@ SHOWN = 10  # operators
 def can_profile(session: Session) -> bool:
     """Whether any cell is left that will be sampled. Raises InputError if workers would run beside the profile."""
     if not session.in_process:
-        raise InputError("--profile needs the machine for itself: leave out --workers, --engine and --cell-timeout.")
+        raise InputError(
+            "--profile needs the machine for itself: leave out --workers, --engine, --cell-timeout, --join."
+        )
     return any(not (job.skip or job.fault) for job in session.pending)
 
 

@@ -28,8 +28,8 @@ from samplerbench.sampling.breakdown import (
     STATISTICS,
 )
 from samplerbench.sampling.forecast import Pace, pace_of
-from samplerbench.store.run_directory import read_facts, read_results
-from samplerbench.store.sessions import sessions
+from samplerbench.store.sessions import read_facts, sessions
+from samplerbench.store.stored_rows import read_results
 from samplerbench.sweep.command import relative
 from samplerbench.sweep.normalise import is_exact
 from samplerbench.sweep.session import Session

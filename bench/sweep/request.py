@@ -4,13 +4,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from samplerbench.errors import InputError, WriteError
 from samplerbench.methods import SpecError
 from samplerbench.models import CheckpointError
 from samplerbench.sampling.breakdown import LOADING, Breakdown
+from samplerbench.store.place import Place, as_place
 from samplerbench.store.provenance import fingerprint
 from samplerbench.sweep.normalise import hashed, normalise, runs_folder
 from samplerbench.sweep.options import Sweep
@@ -41,12 +41,12 @@ class Request:
         sweeps = [Sweep(**{**source.options, **self.given}) for source in suite.sweeps]
         self.folder = self._folder(sweeps)
         self.parts = [
-            Part(source.name, replace(sweep, output=self.folder / source.name), source)
+            Part(source.name, replace(sweep, output=str(self.folder / source.name)), source)
             for source, sweep in zip(suite.sweeps, sweeps, strict=True)
         ]
 
     @property
-    def report(self) -> Path | None:
+    def report(self) -> Place | None:
         """The folder of the report on all sweeps; None if there is one sweep, which is a run like any other.
 
         A shard has a report of its own, since others may be written at the same time.
@@ -75,14 +75,14 @@ class Request:
         with self._placed(part.source):
             return Session(part.sweep, facts, spent)
 
-    def _folder(self, sweeps: list[Sweep]) -> Path:
+    def _folder(self, sweeps: list[Sweep]) -> Place:
         """Where the suite goes: the same folder for the same options, unless --output names one."""
         assert self.suite is not None
         options = []
         for sweep, source in zip(sweeps, self.suite.sweeps, strict=True):
             with self._placed(source):
                 options.append(hashed(normalise(sweep)))
-        return Path(sweeps[0].output or runs_folder(self.suite.name, fingerprint(options)))
+        return as_place(sweeps[0].output or runs_folder(self.suite.name, fingerprint(options)))
 
     @contextmanager
     def _placed(self, source: SuiteSweep | None) -> Iterator[None]:

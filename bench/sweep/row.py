@@ -10,7 +10,7 @@ import numpy as np
 from samplerbench.methods import ContractError, Method
 from samplerbench.metrics.scoring import summarise
 from samplerbench.store.provenance import commit, fingerprint, utc_now
-from samplerbench.store.units import Arrays
+from samplerbench.store.raw import Arrays
 from samplerbench.sweep.block import graphed
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.command import command_of, relative, sources_of

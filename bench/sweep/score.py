@@ -13,9 +13,11 @@ from samplerbench.methods import split_specs
 from samplerbench.metrics.scoring import Scorer, summarise
 from samplerbench.networks.devices import measuring_device
 from samplerbench.sampling.measure import PICTURED, Batch
+from samplerbench.store.place import as_place
 from samplerbench.store.provenance import commit, environment, fingerprint, utc_now
+from samplerbench.store.raw import Arrays
 from samplerbench.store.repository import repository
-from samplerbench.store.run_directory import Arrays, RunDirectory
+from samplerbench.store.run_directory import RunDirectory
 from samplerbench.sweep.command import own_command, relative
 from samplerbench.sweep.normalise import dataset_of, parsed_metrics
 from samplerbench.sweep.options import ScoreOptions
@@ -44,7 +46,7 @@ class Scoring:
         self.name = options.name or Path(split_specs(options.images)[0].rpartition(":")[2]).stem
         self.protocol, self.environment = fingerprint(self.scorer.facts), environment(self.device)
         key = fingerprint([self.spec, options.reference, self.protocol])
-        self.folder = Path(options.output or Path("results", "runs", f"score-{key[:8]}"))
+        self.folder = as_place(options.output or Path("results", "runs", f"score-{key[:8]}"))
 
     def run(self) -> dict[str, object]:
         """Score the images and add the row to the run directory; returns it. Raises InputError or WriteError."""

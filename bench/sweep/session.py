@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
-from pathlib import Path
 
 from torch import nn
 
@@ -13,11 +12,12 @@ from samplerbench.errors import InputError, WriteError
 from samplerbench.metrics.base import METRICS
 from samplerbench.sampling.breakdown import FILES, LOADING, REPORT, Breakdown
 from samplerbench.sampling.measure import PICTURED, Measurement
+from samplerbench.store.place import as_place
 from samplerbench.store.protocol import differences
 from samplerbench.store.provenance import commit, utc_now
 from samplerbench.store.repository import repository
-from samplerbench.store.run_directory import RunDirectory, read_facts
-from samplerbench.store.sessions import found_batch
+from samplerbench.store.run_directory import RunDirectory
+from samplerbench.store.sessions import found_batch, read_facts
 from samplerbench.sweep.cell_key import cell_key, sweep_key
 from samplerbench.sweep.command import own_command, relative, sources_of
 from samplerbench.sweep.dealing import identity, steps_of
@@ -30,7 +30,9 @@ from samplerbench.sweep.normalise import default_output, engine_of, with_text
 from samplerbench.sweep.options import AUTO, Sweep
 from samplerbench.sweep.parallel import Parallel
 from samplerbench.sweep.prepare import prepare
+from samplerbench.sweep.same_sweep import check_same
 from samplerbench.sweep.shard import placed
+from samplerbench.sweep.share import Joined, Whole
 
 PATHS = ("output", "weights", "data_root", "dataset", "reference")  # options of a sweep
 
@@ -52,17 +54,20 @@ class Session:
         self.prepared = prepare(sweep, self.spent)
         checked = self.prepared.sweep
         self.engine = engine_of(checked)
-        # A unit that hangs can be ended in a process of its own alone.
-        self.in_process = self.engine.in_process(self.prepared.device) and checked.cell_timeout is None
+        # A unit that hangs can be ended in a process of its own alone, and several sessions share units.
+        own = self.engine.in_process(self.prepared.device)
+        self.in_process = own and checked.cell_timeout is None and not checked.join
         self.jobs = self.prepared.jobs
         registered = [column.name for name in METRICS.names() for column in METRICS.lookup(name).columns]
         measured = [column.name for column in self.prepared.scorer.columns]
         sweep = self.prepared.sweep
-        folder = placed(Path(sweep.output or default_output(sweep)), sweep.shard)
-        self.store = RunDirectory(folder, dict.fromkeys([*registered, *measured]))
+        folder = placed(as_place(sweep.output or default_output(sweep)), sweep.shard)
+        self.store = RunDirectory(folder, dict.fromkeys([*registered, *measured]), checked.join)
+        if checked.join:
+            check_same(folder, self)
         if sweep.batch_size == AUTO:
             before = read_facts(folder) if self.store.described else {}
-            self.prepared = replace(self.prepared, found_batch=found_batch(before, self._asked()))
+            self.prepared = replace(self.prepared, found_batch=found_batch(before, self.asked()))
             _ = self.prepared.settled  # found now, while nothing else needs the memory
         self.pending = self._pending()
 
@@ -87,7 +92,7 @@ class Session:
     @contextmanager
     def reporting(self) -> Iterator[None]:
         """A block after `execute` that writes the report: its time is added to run.json."""
-        with self.spent.part(REPORT):
+        with self.spent.part(REPORT), self.store.turn():
             yield
         if self.store.session is not None:
             with suppress(InputError), self.store:  # another process may write there by now, or have deleted it
@@ -99,7 +104,9 @@ class Session:
             self.store.add_seconds(seconds)
 
     def _measure(self) -> Iterator[Event]:
-        with self.spent.part(FILES):
+        with self.spent.part(FILES), self.store.turn():
+            if self.prepared.sweep.join:
+                check_same(self.store.folder, self)  # another session may have begun in the meantime
             self._describe()
         yield from self._in_process() if self.in_process else self._by_workers()
 
@@ -117,10 +124,12 @@ class Session:
             yield CellFinished(row, job)
 
     def _by_workers(self) -> Iterator[Event]:
-        folder = os.path.abspath(self.store.folder)
+        folder = str(self.store.folder.resolve())
         batch_size = int(self.prepared.settled.batch_size)
         setup = Setup(with_text(self.options), folder, sweep_key(self.prepared), os.getcwd(), batch_size)
-        return Parallel(self.prepared, self.store, self.engine, setup, self.spent).measure()
+        sweep = self.prepared.sweep
+        share = Joined(self.store) if sweep.join else Whole(self.store, sweep.shard)
+        return Parallel(self.prepared, self.store, self.engine, setup, self.spent, share).measure()
 
     def _describe(self) -> None:
         if self.pending or not self.store.described:
@@ -135,7 +144,7 @@ class Session:
         prepared = self.prepared
         facts: dict[str, object] = {
             "command": own_command("samplerbench.run"),
-            **self._asked(),
+            **self.asked(),
             "layout": prepared.layout,
             "checkpoints": {key: text for each in prepared.networks.values() for key, text in sources_of(each).items()},
             "grids": prepared.grid_files,
@@ -151,7 +160,7 @@ class Session:
             facts["batch_size"] = prepared.settled.batch_size
         return facts | ({"suite": dict(self.suite)} if self.suite else {})
 
-    def _asked(self) -> dict[str, dict]:
+    def asked(self) -> dict[str, dict]:
         """What is asked for, and of which machine."""
         sweep = {field.name: getattr(self.prepared.sweep, field.name) for field in fields(Sweep)}
         asked = {name: relative(value) if name in PATHS and value else value for name, value in sweep.items()}

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from samplerbench.errors import InputError
+from samplerbench.store.place import Place
 from samplerbench.store.protocol import ranges
 
 MOST = 100_000  # shards
@@ -43,15 +43,15 @@ class Shard:
         return f"shard-{self.index}-of-{self.count}"
 
 
-def placed(folder: Path, shard: str | None) -> Path:
+def placed(folder: Place, shard: str | None) -> Place:
     """The run directory of a sweep, or of its shard, which has a folder of its own below."""
     return folder / Shard.parse(shard).folder if shard else folder
 
 
-def absent(folders: Iterable[Path]) -> Iterator[str]:
+def absent(folders: Iterable[Place]) -> Iterator[str]:
     """The shards that are not among the folders, of those that have siblings there: a sentence for each sweep."""
-    found: dict[tuple[Path, int], set[int]] = {}
-    for folder in map(Path.resolve, folders):
+    found: dict[tuple[Place, int], set[int]] = {}
+    for folder in (each.resolve() for each in folders):
         shard = Shard.of_folder(folder.name)
         if shard:
             found.setdefault((folder.parent, shard.count), set()).add(shard.index)

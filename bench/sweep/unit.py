@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from samplerbench.store.units import Arrays
+from samplerbench.store.raw import Arrays
 
 ROUNDS = ("latency", "inside", "decoding", "forward")  # the seconds that are kept of each timed batch, as NAME_s
 TEACHER = "teacher:"  # before the stem of a teacher's images, in the stored arrays

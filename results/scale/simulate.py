@@ -19,7 +19,9 @@ from matplotlib import pyplot as plt
 
 from samplerbench.methods import METHODS, Sampler
 from samplerbench.store.labels import label
-from samplerbench.store.run_directory import read_facts, read_raw, read_results
+from samplerbench.store.raw import read_raw
+from samplerbench.store.sessions import read_facts
+from samplerbench.store.stored_rows import read_results
 from samplerbench.sweep.rates import Recorded, read_rates
 from samplerbench.sweep.simulate import Schedule, random_losses, simulate
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from samplerbench.store.columns import DOCUMENTED
-from samplerbench.store.run_directory import RunDirectory, read_results
+from samplerbench.store.run_directory import RunDirectory
+from samplerbench.store.stored_rows import read_results
 
 ROWS = [10, 100, 1000, 10_000]
 

@@ -9,7 +9,7 @@ import pytest
 
 from samplerbench.methods import METHODS, Method, register
 from samplerbench.store.lock import Lock
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 QUICK = ["--samples", "80", "--batch-size", "40", "--output", "run"]
 ONE = ["run", "--methods", "ddim", "--steps", "1", *QUICK, "--no-timing"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from samplerbench.store.columns import CELL_OF_RUN, empty_frame, to_csv
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import Session
 

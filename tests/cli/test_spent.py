@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from samplerbench.cli.spent import time_line
-from samplerbench.store.run_directory import read_facts, read_results
+from samplerbench.store.sessions import read_facts
+from samplerbench.store.stored_rows import read_results
 
 RUN = ["run", "--methods", "flow", "--steps", "2", "--samples", "80", "--batch-size", "40"]
 

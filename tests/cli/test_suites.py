@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from samplerbench.cli.lines import duration
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 SUITE = """
 description = "Two sweeps of one protocol."

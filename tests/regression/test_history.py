@@ -10,7 +10,7 @@ from samplerbench.cli.main import main
 from samplerbench.errors import InputError
 from samplerbench.regression.history import append
 from samplerbench.store.columns import joined
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 
 @pytest.fixture

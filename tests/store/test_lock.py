@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from samplerbench.errors import InputError
-from samplerbench.store import lock
-from samplerbench.store.lock import Lock, Writer
+from samplerbench.store import atomic, lock, writer
+from samplerbench.store.lock import Lock
+from samplerbench.store.writer import Writer
 
 SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
 
@@ -33,9 +35,9 @@ def process():
 
 def held_by(path: Path, **changes: object) -> Writer:
     """A lock as another process would have left it."""
-    writer = replace(Writer.this(), **changes)
-    path.write_text(json.dumps(asdict(writer)))
-    return writer
+    held = replace(Writer.this(), **changes)
+    path.write_text(json.dumps(asdict(held)))
+    return held
 
 
 def left(path: Path) -> list[str]:
@@ -47,8 +49,8 @@ def test_a_second_writer_is_told_who_the_first_one_is(path):
     with pytest.raises(InputError) as error:
         Lock(path)
     assert str(error.value) == (
-        f"{str(path.parent)!r} is being written by {first.writer}: wait for it, or give every run an --output of its "
-        "own and merge them with `bench report`."
+        f"{str(path.parent)!r} is being written by {first.writer}: wait for it, start all with --join, or give every "
+        "run an --output of its own and merge them with `bench report`."
     )
     assert str(first.writer).startswith(f"process {os.getpid()} on ")
     first.release()
@@ -62,7 +64,7 @@ def test_a_lock_is_released_when_its_object_goes(path):
 
 
 def test_the_lock_of_a_running_process_is_kept_and_of_a_killed_one_taken_over(path, process):
-    before = held_by(path, pid=process.pid, started=lock._start_time(process.pid))
+    before = held_by(path, pid=process.pid, started=writer._start_time(process.pid))
     with pytest.raises(InputError, match=f"is being written by process {process.pid} on "):
         Lock(path)
     os.kill(process.pid, signal.SIGKILL)
@@ -79,7 +81,7 @@ def test_a_process_that_only_has_the_same_id_does_not_hold_the_lock(path, proces
 
 
 def test_a_lock_from_before_a_reboot_is_taken_over(path, monkeypatch):
-    monkeypatch.setattr(lock, "_machine", lambda: ("machine", "boot", "pids"))
+    monkeypatch.setattr(writer, "_machine", lambda: ("machine", "boot", "pids"))
     held_by(path, boot="another")
     assert Lock(path).held()
 
@@ -94,13 +96,50 @@ def test_a_lock_from_before_a_reboot_is_taken_over(path, monkeypatch):
     ],
 )
 def test_a_lock_that_cannot_be_checked_is_kept_and_its_file_named(changes, machine, path, monkeypatch):
-    monkeypatch.setattr(lock, "_machine", lambda: (machine, "boot", "pids"))
+    monkeypatch.setattr(writer, "_machine", lambda: (machine, "boot", "pids"))
     held_by(path, **{"pid": 2**22 + 1} | changes)
     with pytest.raises(
         InputError, match=r"cannot be checked from here: .* delete '.*run\.lock' if that run has ended\.$"
     ):
         Lock(path)
     assert left(path) == ["run.lock"]
+
+
+def test_a_lock_of_another_host_is_kept_while_it_is_renewed(path):
+    before = held_by(path, host="node7", beat_s=10.0)
+    with pytest.raises(InputError, match=r"is being written by .* on node7 .*: wait for it \(60 seconds, if it was"):
+        Lock(path)
+    assert left(path) == ["run.lock"]
+    past = path.stat().st_mtime - lock.STALE_S - 1
+    os.utime(path, (past, past))
+    assert Lock(path).taken_from == before
+
+
+def test_the_age_of_a_lock_is_by_the_clock_of_its_storage(path, monkeypatch):
+    """Here one that is a day behind that of this machine."""
+    held_by(path, host="node7", beat_s=10.0)
+    monkeypatch.setattr(atomic, "modified", lambda file: file.stat().st_mtime - 86400)
+    with pytest.raises(InputError, match="is being written by"):
+        Lock(path)
+
+
+def test_a_lock_is_renewed_until_it_is_released_or_taken(path, monkeypatch):
+    monkeypatch.setattr(lock, "BEAT_S", 0.01)
+
+    def renewed() -> bool:
+        os.utime(path, (0, 0))
+        deadline = time.monotonic() + 0.5
+        while path.stat().st_mtime == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return path.stat().st_mtime > 0
+
+    held = Lock(path)
+    assert renewed()
+    held_by(path, host="node7")  # it was suspended, and another one has taken the lock
+    assert not held.held()
+    assert not renewed()
+    held.release()
+    assert left(path) == ["run.lock"], "it is not ours"
 
 
 def test_a_damaged_lock_is_named(path, monkeypatch):

@@ -13,7 +13,10 @@ from samplerbench.errors import InputError, WriteError
 from samplerbench.store import run_directory
 from samplerbench.store.columns import to_csv, to_line
 from samplerbench.store.lock import Lock
-from samplerbench.store.run_directory import RunDirectory, read_facts, read_raw, read_results
+from samplerbench.store.raw import read_raw
+from samplerbench.store.run_directory import RunDirectory
+from samplerbench.store.sessions import read_facts
+from samplerbench.store.stored_rows import read_results
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from samplerbench.errors import InputError
 from samplerbench.store.protocol import protocol_facts
 from samplerbench.store.results import load
-from samplerbench.store.run_directory import RunDirectory, read_facts
-from samplerbench.store.sessions import SCHEMA, sessions, with_seconds, with_session
+from samplerbench.store.run_directory import RunDirectory
+from samplerbench.store.sessions import SCHEMA, read_facts, sessions, with_seconds, with_session
 
 
 def test_each_session_is_kept_and_the_weights_are_those_of_all(facts):

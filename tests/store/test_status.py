@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from samplerbench.errors import InputError
-from samplerbench.store.lock import Writer
 from samplerbench.store.run_directory import RunDirectory
 from samplerbench.store.status import FINISHED, KILLED, RUNNING, STOPPED, UNSURE, read_status, runs_in
+from samplerbench.store.writer import Writer
 
 NOW = datetime.now(timezone.utc)
 STARTED = (NOW - timedelta(minutes=10)).isoformat(timespec="seconds")
@@ -55,7 +55,7 @@ def test_a_running_run_has_a_rate_and_a_time_that_is_left_by_its_steps(run):
     folder = run(("a", "ok", DURING), ("b", "failed", DURING))
     hold(folder)
     found = read_status(folder)
-    assert (found.state, found.writer.pid) == (RUNNING, os.getpid())
+    assert (found.state, found.writers[0].pid) == (RUNNING, os.getpid())
     assert counts(found) == (1, 1, 0, 2)
     assert found.last == pytest.approx(120)
     assert found.per_hour == pytest.approx(2 * 60 / 8, rel=0.1), "2 cells in the 8 minutes until the last row"

@@ -10,7 +10,7 @@ import pytest
 import samplerbench
 from samplerbench.methods import METHODS, Method, register
 from samplerbench.store.columns import CELL_OF_RUN
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 from samplerbench.sweep.engine.base import ENGINES, Engine, Pool, Ready
 from samplerbench.sweep.engine.worker import Worker
 from samplerbench.sweep.options import Sweep
@@ -110,15 +110,15 @@ class Inline(Pool):
         pass
 
 
-@pytest.fixture
-def inline():
-    """The pool of the engine `inline`, registered for a test: an engine without the seconds that processes take."""
-    pool = Inline()
+@contextmanager
+def _engine(name, make):
+    """An engine, registered for a test, without the seconds that processes take. make: returns its next pool."""
 
     @dataclass(frozen=True)
     class InlineEngine(Engine):
         @contextmanager
         def open(self, setup, device):
+            pool = make()
             pool.worker = Worker(setup)
             assert pool.worker.ready() == Ready()
             try:
@@ -127,5 +127,26 @@ def inline():
                 pool.closed += 1
 
     with ENGINES.temporarily():
-        ENGINES.register("inline")(InlineEngine)
+        ENGINES.register(name)(InlineEngine)
+        yield
+
+
+@pytest.fixture
+def inline():
+    """The only pool of the engine `inline`."""
+    pool = Inline()
+    with _engine("inline", lambda: pool):
         yield pool
+
+
+@pytest.fixture
+def pools():
+    """The pools of the engine `inline`, a new one whenever it is opened: for several sessions."""
+    found = []
+
+    def make():
+        found.append(Inline())
+        return found[-1]
+
+    with _engine("inline", make):
+        yield found

@@ -3,7 +3,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from samplerbench.store.lock import Writer
+from samplerbench.store.writer import Writer
 from samplerbench.sweep.exclusive import Alone
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 from samplerbench.sweep.engine.base import Gone
 from samplerbench.sweep.events import CellFinished, Note
 from samplerbench.sweep.options import Sweep

@@ -9,7 +9,7 @@ from samplerbench.errors import InputError
 from samplerbench.methods import METHODS
 from samplerbench.models import UNet, UNetConfig, save
 from samplerbench.models.kinds import facts_of
-from samplerbench.store.run_directory import read_raw
+from samplerbench.store.raw import read_raw
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.prepare import prepare
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from samplerbench.errors import InputError
-from samplerbench.store.run_directory import read_facts
+from samplerbench.store.sessions import read_facts
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.plan import plan
 from samplerbench.sweep.rates import read_rates, recorded

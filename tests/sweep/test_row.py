@@ -16,7 +16,7 @@ from samplerbench.methods import Field, get, get_recipe, sample
 from samplerbench.models import load, shipped
 from samplerbench.sampling.measure import MAX_ROUNDS, MIN_ROUNDS
 from samplerbench.sampling.noise import ImageNoise, image_labels
-from samplerbench.store.run_directory import read_raw
+from samplerbench.store.raw import read_raw
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

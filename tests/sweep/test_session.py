@@ -9,7 +9,8 @@ from samplerbench.errors import InputError, WriteError
 from samplerbench.metrics.column import Column
 from samplerbench.models import load, save, shipped
 from samplerbench.sampling.timing import PeakMemory
-from samplerbench.store.run_directory import read_facts, read_results
+from samplerbench.store.sessions import read_facts
+from samplerbench.store.stored_rows import read_results
 from samplerbench.store.units import Units
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import CellFinished, CellStarted, Session

@@ -17,8 +17,8 @@ from samplerbench.report.table import table
 from samplerbench.report.text import reading
 from samplerbench.sampling.generate import generate
 from samplerbench.sampling.noise import ImageNoise
+from samplerbench.store.raw import read_raw, teacher_stem
 from samplerbench.store.results import load as load_results
-from samplerbench.store.run_directory import read_raw, teacher_stem
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import Session

@@ -15,7 +15,7 @@ from samplerbench.errors import InputError
 from samplerbench.regression.crash.outcome import Verdict
 from samplerbench.regression.crash.process import Process
 from samplerbench.regression.crash.setting import Setting
-from samplerbench.store.run_directory import read_results
+from samplerbench.store.stored_rows import read_results
 
 APART = ["utc", "command"]  # columns in which equal rows may differ; the sweep has no timings
 LIMIT, LEAST_S = 20.0, 300.0  # a command is stuck after so many times the undisturbed seconds, but not before these

@@ -23,9 +23,9 @@ W = TypeVar("W", bound=Hashable)
 class Setup:
     """What a worker is started with.
 
-    sweep: the options, as they were given. run: the run directory, for saved images; on a cluster, workers on other
-    machines must see it, and the data and weights that the options name. cells: what `sweep_key` must return in the
-    worker. cwd: what relative paths start from. batch_size: what `auto` has found.
+    sweep: the options, as they were given. run: the path or URL of the run directory, for saved images; on a cluster,
+    workers on other machines must see it, and the data and weights that the options name. cells: what `sweep_key` must
+    return in the worker. cwd: what relative paths start from. batch_size: what `auto` has found.
     """
 
     sweep: Sweep

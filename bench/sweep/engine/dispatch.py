@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Generic, TypeVar
@@ -27,11 +27,18 @@ class Lost:
 class Dispatch(Generic[W]):
     """The measuring of units by a pool.
 
-    limit: seconds that a unit may take; its worker is then killed.
+    limit: seconds that a unit may take; its worker is then killed. take: whether a unit is to be measured, asked right
+    before it is sent; those that are not have no result.
     """
 
-    def __init__(self, pool: Pool[W], units: Sequence[Unit], limit: float | None = None):
-        self.pool, self.limit = pool, limit
+    def __init__(
+        self,
+        pool: Pool[W],
+        units: Sequence[Unit],
+        limit: float | None = None,
+        take: Callable[[Unit], bool] = lambda unit: True,
+    ):
+        self.pool, self.limit, self.take = pool, limit, take
         self.waiting = deque(sorted(units, key=lambda unit: -unit.work))
         self.slots: dict[W, int] = {}
         self.free: list[W] = []
@@ -54,6 +61,8 @@ class Dispatch(Generic[W]):
             self._start(slot)
         while self.waiting or self.running:
             self._assign()
+            if not (self.waiting or self.running):
+                return
             nearest = min((deadline for _, deadline in self.running.values()), default=inf)
             seconds = None if nearest == inf else max(0.0, nearest - time.monotonic())
             for worker, message in self.pool.receive(self.slots.keys(), seconds):
@@ -65,7 +74,10 @@ class Dispatch(Generic[W]):
 
     def _assign(self) -> None:
         while self.free and self.waiting:
-            worker, unit = self.free.pop(), self.waiting.popleft()
+            unit = self.waiting.popleft()
+            if not self.take(unit):
+                continue
+            worker = self.free.pop()
             self.running[worker] = (unit, time.monotonic() + self.limit if self.limit else inf)
             self.pool.send(worker, unit)
 

@@ -8,8 +8,8 @@ from samplerbench.errors import WriteError
 from samplerbench.methods import FAULTS
 from samplerbench.sampling.breakdown import FILES
 from samplerbench.sampling.measure import Measurement
+from samplerbench.store.raw import Arrays
 from samplerbench.store.run_directory import RunDirectory
-from samplerbench.store.units import Arrays
 from samplerbench.sweep.block import images_of, measure_blocks, timing_of
 from samplerbench.sweep.cell_key import cell_key
 from samplerbench.sweep.exclusive import Alone

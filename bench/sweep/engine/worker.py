@@ -4,7 +4,6 @@ import os
 import socket
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from samplerbench.errors import InputError, WriteError
 from samplerbench.methods import FAULTS, SpecError
 from samplerbench.models import CheckpointError
 from samplerbench.sampling.measure import Measurement
+from samplerbench.store.place import as_place
 from samplerbench.sweep.block import images_of, measure_blocks, timing_of
 from samplerbench.sweep.cell_key import sweep_key
 from samplerbench.sweep.engine.base import Ready, Refused, Setup
@@ -63,7 +63,7 @@ class Worker:
         job, found = prepared.jobs[unit.place], Measurement(prepared.batch_size, warm=self.warm)
         found.scorer_mb = prepared.scorer.memory_mb
         if unit.block is not None:
-            images = images_of(unit.cell, prepared, Path(self.setup.run))
+            images = images_of(unit.cell, prepared, as_place(self.setup.run))
             (result,) = measure_blocks(job, prepared, [unit.block], found, False, images)
             return result
         if unit.nfe is not None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from samplerbench.errors import InputError
-from samplerbench.store.run_directory import read_raw
+from samplerbench.store.raw import read_raw
 from samplerbench.sweep.events import Note, UnitsFinished
 from samplerbench.sweep.options import Sweep
 from samplerbench.sweep.session import Session
