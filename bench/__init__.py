@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 else:
     from samplerbench import report
 
-# OpenMP's threads spin at barriers: on a busy machine a forward pass then takes several times as long. libgomp reads
-# this when torch loads it.
+# OpenMP's threads spin at barriers: on a busy machine a forward pass then takes several times as long. Without spinning
+# it does on an idle one (docs/speed.md). libgomp reads this when torch loads it; its own default is 300,000.
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
-    os.environ["GOMP_SPINCOUNT"] = "1000"
+    os.environ["GOMP_SPINCOUNT"] = "10000"
 
 __version__ = "0.2.0"
 __all__ = ["InputError", "__version__", "load", "report", "run"]

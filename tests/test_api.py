@@ -129,7 +129,7 @@ def test_openmp_threads_do_not_spin_unless_the_user_says_so(given):
     environment = {key: value for key, value in os.environ.items() if key not in chosen}
     code = f"import os, samplerbench; print({{k: v for k, v in os.environ.items() if k in {chosen}}})"
     printed = subprocess.run([sys.executable, "-c", code], env=environment | given, capture_output=True, text=True)
-    assert printed.stdout.strip() == str(given or {"GOMP_SPINCOUNT": "1000"})
+    assert printed.stdout.strip() == str(given or {"GOMP_SPINCOUNT": "10000"})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torch brings libgomp on Linux only")
@@ -140,4 +140,4 @@ def test_libgomp_itself_reads_the_setting():
     shown = subprocess.run(
         [sys.executable, "-c", "import samplerbench.methods"], env=environment, capture_output=True, text=True
     )
-    assert "GOMP_SPINCOUNT = '1000'" in shown.stderr
+    assert "GOMP_SPINCOUNT = '10000'" in shown.stderr
