@@ -71,7 +71,7 @@ def _crash(kills: int, training_kills: int, workers: int, device: str, output: P
         for outcome in campaign(kills, training_kills, workers, device):
             found[outcome.fault] = outcome
             click.echo(outcome, err=True)
-    outcomes = [*found.values()]
-    click.echo(as_markdown(outcomes))
-    click.echo(write(output, outcomes, own_command("samplerbench.selftest")))
+            written = write(output, [*found.values()], own_command("samplerbench.selftest"))  # kept if interrupted
+    click.echo(as_markdown([*found.values()]))
+    click.echo(written)
     return int(any(each.differs for each in found.values()))
