@@ -2,10 +2,12 @@
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -43,7 +45,8 @@ class Ray(Engine):
 
         ours = not ray.is_initialized()
         if ours:
-            _connect(self.address or os.environ.get("RAY_ADDRESS"))
+            with _same_sigterm():
+                _connect(self.address or os.environ.get("RAY_ADDRESS"))
         try:
             pool = Actors(setup, device, self.workers)
             try:
@@ -115,6 +118,17 @@ class Actors(Pool[Actor]):
         except ray.exceptions.RayError as error:
             self.kill(worker)
             return Gone(f"was lost ({type(error).__name__}: {str(error).strip().splitlines()[0]})")
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keep the handler of SIGTERM, in whose place a Ray that starts here puts its own, which exits without a report."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _connect(address: str | None) -> None:

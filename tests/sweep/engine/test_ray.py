@@ -1,6 +1,7 @@
 """A real Ray on this machine, with two actors, of which one dies."""
 
 import re
+import signal
 import socket
 
 import pandas as pd
@@ -18,12 +19,14 @@ NEW = ["commit", "utc"]  # of every measurement
 def test_actors_measure_the_rows_of_one_process_also_if_one_dies(measure, mishaps, tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", str(mishaps))  # Ray's processes do not have the path of this one
+    handler = signal.getsignal(signal.SIGTERM)
     serial, _ = measure(tmp_path / "serial", methods="ddim,dies_once", **EXACT)
     found, events = measure(tmp_path / "ray", methods="ddim,dies_once", engine="ray", workers=2, **EXACT)
     pd.testing.assert_frame_equal(serial.drop(columns=NEW), found.drop(columns=NEW), rtol=1e-9)
     (note,) = [event.text for event in events if isinstance(event, Note)]
     assert re.fullmatch(r"A worker was lost \(ActorDiedError: .*\): dies_once 2 steps, block [01], is .* again\.", note)
     assert not ray.is_initialized()
+    assert signal.getsignal(signal.SIGTERM) is handler, "Ray has one that ends the process without a report"
 
 
 @pytest.fixture
