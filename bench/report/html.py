@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -90,7 +91,8 @@ def _table(shown: pd.DataFrame, report: Content | None = None) -> dict:
          "sorted": bool(report) and column.startswith("FID")}
         for column in shown
     ]  # fmt: skip
-    rows = [_row(row) | {"name": names.get(index, "")} for index, row in shown.iterrows()]
+    records = zip(shown.index, shown.to_dict("records"), strict=True)
+    rows = [_row(row) | {"name": names.get(index, "")} for index, row in records]
     return {"heads": heads, "rows": rows, "example": _example(shown)}
 
 
@@ -103,7 +105,7 @@ def _example(shown: pd.DataFrame) -> str:
     return f"{row['method'].partition('[')[0]} nfe:<={row['NFE']}"
 
 
-def _row(row: pd.Series) -> dict:
+def _row(row: Mapping[str, str]) -> dict:
     kind = "ours" if row.get("source") == OURS else row.get("status", "").partition(":")[0]  # failed or skipped
     cells = [
         {"text": text, "side": alignment(column), "long": len(text) > LONG and column != "method"}

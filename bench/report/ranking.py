@@ -178,7 +178,8 @@ def _nfe_curves(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The rows of each method, at any NFE. Its default grid is one policy, though it may vary with the steps."""
     policy = rows["grid"].mask(rows["own_grid"] == "true", "")
     kinds = rows.assign(policy=policy).groupby([*SAME_METHOD, "policy"], sort=False).ngroup()
-    for _, curve in rows.groupby([kinds, recipes(rows.to_dict("records"), kinds.tolist())], sort=False):
+    trained = recipes(rows[["recipe", "steps"]].to_dict("records"), kinds.tolist())
+    for _, curve in rows.groupby([kinds, trained], sort=False):
         yield curve
 
 

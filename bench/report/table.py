@@ -53,7 +53,7 @@ def table(results: Results) -> pd.DataFrame:
     ]  # fmt: skip
     if results.rows["latency_s"].isna().all() and "machine" in telling:  # which matters to seconds alone
         telling.remove("machine")
-    marked = results.rows.assign(grid=grids(results.rows.to_dict("records")))
+    marked = results.rows.assign(grid=grids(results.rows[["grid", "own_grid"]].to_dict("records")))
     texts: dict[object, Cells] = {}
     floors: list[Cells] = []
     ceilings: list[Cells] = []

@@ -115,7 +115,7 @@ def notes(results: Results, shown: Container[str]) -> Iterator[tuple[str, str]]:
     """Heading and meaning of the columns with values, in Markdown; a heading may be several times in it."""
     rows = results.rows
     yield "NFE", STEPS
-    if any(grid.endswith(DEFAULT) for grid in grids(rows.to_dict("records"))):
+    if any(grid.endswith(DEFAULT) for grid in grids(rows[["grid", "own_grid"]].to_dict("records"))):
         yield "grid", DEFAULT_GRID
     for group in results.groups:
         yield from _metric_notes(group)
