@@ -18,6 +18,7 @@ GOLD, RED = "#d9a400", "#e5383b"
 FRONT, WORSE, FLOOR, CEILING, PUBLISHED = "Pareto front", "worse", "floor", "ceiling", "published"
 EDGE = 1.03  # factor from a point on the edge to the end of the axis
 NFE = "network evaluations per image (NFE)"
+MOST = 60  # methods of a chart: of more, none can be told from the others, and a browser takes minutes
 ORDER = ("order", "order_declared")
 HOVERED = ("name", "steps", "nfe", "fid", "fid_ci_low", "fid_ci_high", "scores_per_seed", "trajectory_rmse", *ORDER)
 
@@ -141,7 +142,7 @@ def _quality(group: Results, looks: Mapping[str, Look]) -> Chart:
     without, rows = rows[rows["nfe"].isna()], rows[rows["nfe"].notna()]
     worse = rows[regressions_in_nfe(rows).notna()]
     return Chart(
-        f"{fid} against evaluations",
+        _title(f"{fid} against evaluations", rows),
         "quality",
         cost_axis(NFE, [*rows["nfe"], *others["nfe"]], FEW),
         value_axis(fid, rows, rows["fid"], [*others["fid"], *_floor(rows)]),
@@ -156,13 +157,13 @@ def _quality(group: Results, looks: Mapping[str, Look]) -> Chart:
 def _error(group: Results, looks: Mapping[str, Look]) -> Chart:
     rows, error = group.solved, heading_of("trajectory_rmse", group)
     return Chart(
-        f"{error} against evaluations",
+        _title(f"{error} against evaluations", rows),
         "error",
         cost_axis(NFE, rows["nfe"], FEW),
         value_axis(error, rows, rows["trajectory_rmse"]),
         [
             Series(name, looks[name], _points(each, "trajectory_rmse", _Cost(each["nfe"]), error), _fitted_order(each))
-            for name, each in _methods(rows, rows["nfe"])
+            for name, each in _methods(rows, rows["nfe"], looks)
         ],
     )
 
@@ -171,7 +172,7 @@ def _latency(group: Results, looks: Mapping[str, Look], machine: str, rows: pd.D
     fid, size = fid_heading(group), rows["batch_size"].astype("float64")
     cost = _Cost(1e3 * seconds_per_image(rows), 1e3 * rows["latency_iqr_s"] / size / 2)
     return Chart(
-        f"{fid} against time on {machine}",
+        _title(f"{fid} against time on {machine}", rows),
         "latency" + f"-{index + 1}" * (index > 0),
         cost_axis("milliseconds per image", cost.values),
         value_axis(fid, rows, rows["fid"], _floor(rows)),
@@ -184,7 +185,7 @@ def _latency(group: Results, looks: Mapping[str, Look], machine: str, rows: pd.D
 def _fid_lines(group: Results, rows: pd.DataFrame, cost: _Cost, looks: Mapping[str, Look]) -> list[Series]:
     """The FID of every method with its interval, against a cost."""
     error, found = heading_of("trajectory_rmse", group), []
-    for name, each in _methods(rows, cost.values):
+    for name, each in _methods(rows, cost.values, looks):
         bars = {}
         if each["fid_ci_high"].notna().any():
             bars["below"] = (each["fid"] - each["fid_ci_low"]).fillna(0).tolist()
@@ -195,9 +196,16 @@ def _fid_lines(group: Results, rows: pd.DataFrame, cost: _Cost, looks: Mapping[s
     return found
 
 
-def _methods(rows: pd.DataFrame, cost: pd.Series) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of every method by name, the cheapest first."""
-    for name, each in rows.groupby("name", sort=False):
+def _title(text: str, rows: pd.DataFrame) -> str:
+    methods = rows["name"].nunique()
+    return f"{text} ({MOST} of {methods} methods)" if methods > MOST else text
+
+
+def _methods(rows: pd.DataFrame, cost: pd.Series, looks: Mapping[str, Look]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of every method that is drawn, by name, the cheapest first. looks: of all, those in focus first."""
+    present = set(rows["name"])
+    drawn = {*[name for name in looks if name in present][:MOST]}
+    for name, each in rows[rows["name"].isin(drawn)].groupby("name", sort=False):
         yield str(name), each.loc[cost[each.index].sort_values().index]
 
 

@@ -83,6 +83,17 @@ def test_of_many_methods_those_that_lead_are_in_focus(tmp_path, write_run, cell)
     assert [text.get_text() for text in picture_legend.get_texts()][-1] == "39 other methods"
 
 
+def test_a_chart_draws_no_more_methods_than_can_be_told_apart(tmp_path, write_run, cell, monkeypatch):
+    monkeypatch.setattr("samplerbench.report.chart.MOST", 14)
+    rows = [cell(f"m{index}", 25.0 - index, steps=steps) for index in range(20) for steps in (10, 20)]
+    quality, latency = drawn(load(write_run(tmp_path, *rows)))
+    assert quality.title == "FID (digits-cnn) against evaluations (14 of 20 methods)"
+    for chart in (quality, latency):
+        names = [series.name for series in chart.series]
+        assert len(names) == 14
+        assert {"m19", "m0"} <= set(names), "the best, and the first of the others"
+
+
 def test_an_axis_is_not_stretched_by_what_is_far_from_good(tmp_path, write_run, cell):
     (quality, _) = drawn(load(write_run(tmp_path, cell("a", 5.0), cell("b", 6.0), cell("bad", 500.0))))
     assert quality.y.limits[1] == pytest.approx(60)
