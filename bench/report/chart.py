@@ -140,7 +140,7 @@ def _entries(chart: Chart) -> Iterator[Entry]:
 def _quality(group: Results, looks: Mapping[str, Look]) -> Chart:
     rows, fid, others = group.scored, fid_heading(group), comparable(group)
     without, rows = rows[rows["nfe"].isna()], rows[rows["nfe"].notna()]
-    worse = rows[regressions_in_nfe(rows).notna()]
+    worse = rows[regressions_in_nfe(rows).notna() & rows["name"].isin(_drawn(rows, looks))]
     return Chart(
         _title(f"{fid} against evaluations", rows),
         "quality",
@@ -201,11 +201,15 @@ def _title(text: str, rows: pd.DataFrame) -> str:
     return f"{text} ({MOST} of {methods} methods)" if methods > MOST else text
 
 
-def _methods(rows: pd.DataFrame, cost: pd.Series, looks: Mapping[str, Look]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of every method that is drawn, by name, the cheapest first. looks: of all, those in focus first."""
+def _drawn(rows: pd.DataFrame, looks: Mapping[str, Look]) -> list[str]:
+    """The methods that are drawn: those in focus, which come first in `looks`, and others while there is room."""
     present = set(rows["name"])
-    drawn = {*[name for name in looks if name in present][:MOST]}
-    for name, each in rows[rows["name"].isin(drawn)].groupby("name", sort=False):
+    return [name for name in looks if name in present][:MOST]
+
+
+def _methods(rows: pd.DataFrame, cost: pd.Series, looks: Mapping[str, Look]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of every method that is drawn, by name, the cheapest first."""
+    for name, each in rows[rows["name"].isin(_drawn(rows, looks))].groupby("name", sort=False):
         yield str(name), each.loc[cost[each.index].sort_values().index]
 
 
