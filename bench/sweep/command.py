@@ -15,6 +15,7 @@ from samplerbench.sweep.options import HOW, CheckedSweep, Sweep
 if TYPE_CHECKING:
     from samplerbench.networks.loaded import LoadedNetwork
 
+MODULE = Path(__file__).parents[1] / "__main__.py"  # that of `python -m samplerbench`
 # The job says these itself, or they do not affect the result.
 NOT_COPIED = {"methods", "model", "steps", "nfe", "grid", "guidance", "output", "save_images", *HOW}
 
@@ -52,7 +53,9 @@ def _option(name: str, value: Any) -> list[str]:
 
 def own_command(otherwise: str) -> str:
     """The command line of this process if it is `bench`; else the name of the function that was called."""
-    return shlex.join(["bench", *map(relative, sys.argv[1:])]) if Path(sys.argv[0]).name == "bench" else otherwise
+    started = Path(sys.argv[0])
+    ours = started.name == "bench" or started == MODULE
+    return shlex.join(["bench", *map(relative, sys.argv[1:])]) if ours else otherwise
 
 
 def sources_of(network: "LoadedNetwork") -> dict[str, str]:

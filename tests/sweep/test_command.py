@@ -1,11 +1,13 @@
 import json
 import shlex
+import sys
 from dataclasses import asdict, fields, replace
 
 import pytest
 
 from samplerbench.cli.main import main
-from samplerbench.sweep.command import command_of
+from samplerbench.sweep import command
+from samplerbench.sweep.command import command_of, own_command
 from samplerbench.sweep.jobs import expand
 from samplerbench.sweep.normalise import normalise
 from samplerbench.sweep.options import Sweep
@@ -56,3 +58,17 @@ def test_defaults_are_left_out():
         "--methods ddim --steps 5 --model flow", "--methods ddim --steps 5 --model ddpm",
     ]  # fmt: skip
     assert command(methods="flow", nfe="4", seeds="0-4") == ["--methods flow --steps 4 --seeds 0-4"]
+
+
+@pytest.mark.parametrize(
+    ("started", "recorded"),
+    [
+        ("/usr/bin/bench", "bench run --steps 5"),
+        (str(command.MODULE), "bench run --steps 5"),
+        ("mine.py", "a function"),
+    ],
+)
+def test_a_process_records_its_command_however_it_was_started(started, recorded, monkeypatch):
+    assert command.MODULE.is_file()
+    monkeypatch.setattr(sys, "argv", [started, "run", "--steps", "5"])
+    assert own_command("a function") == recorded
