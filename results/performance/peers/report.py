@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from comparison import OURS
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from samplerbench.report.looks import COLOURS
 
@@ -24,6 +25,7 @@ SHOWN = {
 PER_IMAGE = ("ours_images_per_s", "peer_images_per_s")
 MEMORY = {"work": "work", "peer": "by", "mb_few": "few (MB)", "mb_many": "many (MB)", "ratio": "ratio"}
 ROW, GAP = 0.25, 1.0  # inches: of a line of the chart, and of a panel's title and axis
+TICKS = (0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 20, 50)
 APART = 0.15  # of a line: between the points of peers
 
 
@@ -83,6 +85,9 @@ def _chart(frame: pd.DataFrame) -> Figure:
                           capsize=2, color=colours[peer], label=peer)  # fmt: skip
         axes.axvline(1, color="#888888", linewidth=1)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(TICKS))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_yticks([*places.values()], [*places], fontsize=7)
         axes.set(title=NAMES[str(section)], xlabel=f"times as fast as the peer ({OURS} is faster to the right of 1)")
         axes.grid(axis="x", alpha=0.3)
@@ -93,6 +98,6 @@ def _chart(frame: pd.DataFrame) -> Figure:
 def _lines(rows: pd.DataFrame) -> list[str]:
     """How the work of each row is called on the axis."""
     return [
-        row.work + f", batch {row.batch}" * bool(row.batch) + f", {row.steps} steps" * bool(row.steps)
+        row.work + f", batch {row.batch:g}" * bool(row.batch) + f", {row.steps:g} steps" * bool(row.steps)
         for row in rows.itertuples()
     ]
