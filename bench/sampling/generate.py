@@ -16,8 +16,8 @@ from samplerbench.networks.loaded import GuideClassifier, LoadedNetwork
 from samplerbench.sampling.noise import ImageNoise, image_labels
 from samplerbench.sampling.timing import Stopwatch
 
-# A sampling run pauses for bare forwards once in so many evaluations, which costs 5 %, but at least twice: the fewer they
-# are, the further the overhead ratios of short runs spread.
+# A sampling run pauses for bare forwards once in so many evaluations, which costs 5 %, but at least twice: the fewer
+# they are, the further the overhead ratios of short runs spread.
 A_PAUSE, FEWEST_PAUSES, MOST_PAUSES = 20, 2, 5
 
 # Repeats a recorded run on other noise (B, C, H, W), labels (B,) and draws, counts it, and yields its last state.

@@ -27,9 +27,7 @@ def read_rows(run: Place, path: Place) -> StoredRows:
     """The rows at `path`, which is in `run` or is `run` itself. Raises InputError for anything but whole rows."""
     try:
         in_run = (run / "run.json").exists()
-        apart = (
-            RowsApart(run).texts() if in_run else []
-        )  # before those that are together, to which they may move meanwhile
+        apart = RowsApart(run).texts() if in_run else []  # first, since they may move to the others meanwhile
         text, torn = _complete(path.read_text(encoding="utf-8"), in_run)
         texts = [text] if text or not in_run else []  # not even the header is whole
         frames = [_parsed(path, each) for each in (*texts, *apart)]
@@ -67,8 +65,8 @@ def read_apart(path: Place) -> dict:
 
 def read_merged(run: Place) -> tuple[pd.DataFrame, pd.Series | None]:
     """The rows, and the run that each of them is from; None if they are all from the one that wrote them."""
-    rows = read_rows(run, _file(run))
-    return rows.frame, rows.runs
+    frame, runs, _ = read_rows(run, _file(run))
+    return frame, runs
 
 
 def _file(run: Place) -> Place:
